@@ -1,0 +1,245 @@
+"""Cookiecutter's local extension: fills in and checks the answers, in its own process.
+
+https://cookiecutter.readthedocs.io/en/stable/advanced/local_extensions.html
+"""
+
+import json
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from cookiecutter.exceptions import FailedHookException
+from jinja2.ext import Extension
+
+from . import answers as rules
+from .finding import Findings, find
+from .takeover import take_over
+
+TEMPLATE = Path(__file__).parent.parent / "{{cookiecutter.project}}"
+
+
+class FlaskAlembicEnv(Extension):
+    """The filters of the template. Each is called with the dict of answers so far."""
+
+    def __init__(self, environment):
+        super().__init__(environment)
+        environment.filters.update(
+            project_default=project_default,
+            app_default=app_default,
+            db_default=db_default,
+            metadata_default=metadata_default,
+            models_default=models_default,
+            directory_default=directory_default,
+            check_answers=check_answers,
+            starter=starter,
+            source=source,
+            settle=settle,
+            environment_files=environment_files,
+            carried=carried,
+            ini_lines=ini_lines,
+            ini_sections=lambda answers: json.loads(answers["__carried"])["sections"],
+            setting_lines=setting_lines,
+            summary=summary,
+            package_name=package_name,
+            example_url=example_url,
+            import_lines=rules.import_lines,
+            path_lines=lambda answers: rules.path_lines(
+                answers["directory"], answers["__source"]
+            ),
+        )
+
+
+found_in = lru_cache(find)
+taken_from = lru_cache(take_over)
+
+
+def found(answers: dict[str, str]) -> Findings:
+    """What the code in the project's folder says, read once."""
+    return found_in(str(folder(answers)))
+
+
+def folder(answers: dict[str, str]) -> Path:
+    """The project's folder. While the questions are asked, `-o` is not known yet."""
+    return Path(answers.get("_output_dir", "."), answers["project"]).absolute()
+
+
+def is_empty(path: Path) -> bool:
+    """Whether a new project can be written here: no folder, or one with nothing in it.
+
+    A Git repository in which nothing is yet counts as empty.
+    """
+    return not path.exists() or all(item.name == ".git" for item in path.iterdir())
+
+
+def project_default(answers):
+    return "." if found({"project": "."}).is_flask else "flask-app"
+
+
+def app_default(answers):
+    return first(found(answers).app) or rules.STARTER["app"]
+
+
+def db_default(answers):
+    return first(found(answers).db) or rules.STARTER["db"]
+
+
+def metadata_default(answers):
+    return first(found(answers).metadata) or rules.STARTER["metadata"]
+
+
+def models_default(answers):
+    return " ".join(found(answers).models)
+
+
+def directory_default(answers):
+    directory = found(answers).directory
+    return directory if directory not in (None, ".") else "migrations"
+
+
+def first(candidates):
+    return candidates[0].value if candidates else ""
+
+
+def check_answers(answers):
+    """Refuse bad answers with one line, before Cookiecutter makes the folder."""
+    try:
+        rules.check(answers, folder(answers))
+    except rules.Refused as refused:
+        raise FailedHookException(f"ERROR: {refused}") from None
+    return ""
+
+
+def starter(answers):
+    """Non-empty where a new project begins: in no folder or an empty one.
+
+    An app named by the answers that is not the starter's lives elsewhere: then the
+    Alembic environment alone is written.
+    """
+    is_starters = all(answers[name] == rules.STARTER[name] for name in rules.STARTER)
+    return "yes" if is_starters and is_empty(folder(answers)) else ""
+
+
+def source(answers):
+    """The folder that the app's package lies in, such as `src`, if it is not the root."""
+    package = answers["app"].partition(":")[0].partition(".")[0]
+    root = folder(answers)
+    for source in ("", found(answers).source_root, "src"):
+        if (root / source / package).is_dir() or (
+            root / source / f"{package}.py"
+        ).is_file():
+            return source
+    return ""
+
+
+def settle(answers):
+    """Look again at the folder that is really written to, which `-o` or `--replay` moves.
+
+    Called by the first hook, before anything is written. What it finds replaces the
+    answers that the templates are rendered with.
+    """
+    check_answers(answers)
+    if "_output_dir" in answers and not is_empty(folder(answers)):
+        answers.update(
+            __starter=starter(answers),
+            __source=source(answers),
+            __carried=carried(answers),
+        )
+    return ""
+
+
+def carried(answers):
+    """What is taken over from the environment that is there, as JSON."""
+    old = taken_from(str(folder(answers)), answers["directory"])
+    return json.dumps(
+        {
+            "configure": old.configure,
+            "ini": old.ini,
+            "sections": old.sections,
+            "told": [
+                f"{setting.name} = {setting.code}  ({setting.where}): "
+                + ("taken over" if setting.carried else setting.advice)
+                for setting in old.settings
+            ],
+        }
+    )
+
+
+def setting_lines(answers):
+    """The settings in env.py: ours, and those that are taken over."""
+    ours = {
+        "compare_type": "True",
+        "compare_server_default": "True",
+        "render_as_batch": "True",
+    }
+    settings = {**ours, **json.loads(answers["__carried"])["configure"]}
+    why = {"render_as_batch": "  # SQLite can't alter most things in another way"}
+    return "\n".join(
+        f'        "{name}": {code},{why.get(name, "")}'
+        for name, code in settings.items()
+    )
+
+
+def ini_lines(answers):
+    """The options in alembic.ini: ours, and those that are taken over."""
+    directory = answers["directory"].replace("%", "%%")
+    options = {
+        "script_location": f"%(here)s/{directory}",
+        **rules.INI,
+        **json.loads(answers["__carried"])["ini"],
+    }
+    return "\n".join(f"{name} = {value}" for name, value in options.items())
+
+
+def package_name(answers):
+    """A name for the new project's pyproject.toml, made from its folder's name."""
+    words = re.findall(r"[a-z0-9]+", folder(answers).name.lower())
+    return "-".join(words) or "flask-app"
+
+
+def example_url(answers):
+    """A database URL of the kind that the new project's driver takes."""
+    return {
+        "sqlite": "sqlite:///app.db",
+        "postgresql": "postgresql+psycopg://user:password@localhost/app",
+        "mysql": "mysql+pymysql://user:password@localhost/app",
+    }[answers["database"]]
+
+
+def environment_files(answers):
+    """The files of the Alembic environment, relative to the project's folder."""
+    beside = TEMPLATE / "{{cookiecutter.directory}}"
+    return [
+        "alembic.ini",
+        *(
+            f"{answers['directory']}/{file.name}"
+            for file in sorted(beside.iterdir())
+            if file.is_file()
+        ),
+    ]
+
+
+def summary(answers):
+    """What the last hook tells the user: each answer, and where it was found."""
+    findings = found(answers)
+    places = {}
+    for name in ("app", "db", "metadata"):
+        for candidate in getattr(findings, name):
+            places.setdefault((name, candidate.value), candidate.where)
+    lines = []
+    for name in ("app", "db", "metadata", "models"):
+        value = answers[name]
+        if value and (name, value) != ("metadata", "db.metadata"):
+            where = places.get((name, value))
+            lines.append(
+                f"{name:9} {value}" + (f"  (found in {where})" if where else "")
+            )
+            others = [
+                candidate.value
+                for candidate in getattr(findings, name)
+                if name != "models" and candidate.value != value
+            ]
+            if where and others:
+                lines.append(f"{'':9} not taken: {', '.join(others[:4])}")
+    found_in.cache_clear()  # the next run in this process reads the code anew
+    taken_from.cache_clear()
+    return {"answers": lines, "settings": json.loads(answers["__carried"])["told"]}

@@ -1,0 +1,328 @@
+"""Checks the answers, and turns them into the lines of env.py that import the app."""
+
+import ast
+import copy
+import io
+import keyword
+import os
+import re
+import tokenize
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+DATABASES = ("sqlite", "postgresql", "mysql")
+
+# The app in the starter. Where other answers are given, no starter is written.
+STARTER = {"app": "app:app", "db": "app:db", "metadata": "db.metadata", "models": ""}
+
+# What env.py uses these names for: something imported under one of them is renamed.
+TAKEN = frozenset(
+    "Path app change changes_database config context current_app daemon_threads databases"
+    " databases_of db explained fileConfig forget has_app_context here load_env_files metadata"
+    " merged migrate names_of os refuse_existing_tables review root run settings source sys url work"
+    " options connection".split()
+)
+
+# The names at the top of a project that are files, and so can't be folders.
+FILES = frozenset(
+    "alembic.ini app.py test_app.py pyproject.toml readme.md .gitignore".split()
+)
+
+# The options in alembic.ini, besides the place of the scripts.
+DATE = "%%(year)d_%%(month).2d_%%(day).2d_%%(hour).2d%%(minute).2d"
+INI = {
+    "path_separator": "os",
+    "file_template": f"{DATE}-%%(rev)s_%%(slug)s",
+    "timezone": "UTC",
+}
+LINE_LENGTH = 84  # ruff's 88, less the indentation of the lines in env.py
+
+
+class Refused(ValueError):
+    """An answer that can't be used. The message is one line, for the user."""
+
+
+class Reference:
+    """An object in a module: `module:name`, or a call of it with literal arguments.
+
+    That is the syntax of `flask --app`, and besides it of dotted names, such as
+    `module:connexion_app.app`.
+
+    :raises Refused: where `text` is anything else.
+    """
+
+    def __init__(self, answer: str, text: str) -> None:
+        self.module, colon, expression = text.strip().partition(":")
+        if not colon or not is_dotted_name(self.module):
+            raise Refused(
+                f"{answer}: {shown(text)} is not of the form module:name, as in shop:db"
+            )
+        try:
+            self.node = ast.parse(expression.strip(), mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            self.node = None
+        if not is_name_or_call(self.node):
+            raise Refused(
+                f"{answer}: {shown(text)} has no name after the colon, or a call with"
+                ' literal arguments, as in shop:create_app("testing")'
+            )
+
+    @property
+    def root(self) -> str:
+        """The name that is imported from the module: `web` in `shop:web.app`."""
+        return root_of(self.node).id
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is called or looked up once the name is imported."""
+        return isinstance(self.node, ast.Name)
+
+    def code(self, root: str) -> str:
+        """The expression in double quotes, with its leftmost name written as `root`."""
+        node = copy.deepcopy(self.node)
+        root_of(node).id = root
+        return in_double_quotes(ast.unparse(node))
+
+    def imported_as(self, target: str) -> tuple[str, str]:
+        """The line that imports what is needed, and the expression for the object."""
+        if self.is_plain:
+            return from_import(self.module, self.root, target), target
+        name = f"{self.root}_of_app" if self.root in TAKEN else self.root
+        return from_import(self.module, self.root, name), self.code(name)
+
+
+def shown(text: str) -> str:
+    """`text` on one line, however long and whatever is in it."""
+    return repr(text if len(text) <= 80 else text[:77] + "...")
+
+
+def is_dotted_name(text: str) -> bool:
+    """Whether `text` can be a module's name, such as `shop` or `shop.web`."""
+    return all(
+        part.isidentifier() and not keyword.iskeyword(part) for part in text.split(".")
+    )
+
+
+def is_name_or_call(node: ast.AST | None) -> bool:
+    """Whether `node` is a (dotted) name, or a call of one with literal arguments."""
+    if not isinstance(node, ast.Call):
+        return is_name(node)
+    arguments = [*node.args, *(argument.value for argument in node.keywords)]
+    return (
+        is_name(node.func)
+        and all(argument.arg for argument in node.keywords)
+        and all(is_literal(argument) for argument in arguments)
+    )
+
+
+def is_name(node: ast.AST | None) -> bool:
+    """Whether `node` is a name, dotted or not."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)
+
+
+def is_literal(node: ast.AST) -> bool:
+    """Whether `node` is a value written down, such as "dev", True or [1, 2]."""
+    try:
+        ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def root_of(node: ast.AST) -> ast.Name:
+    """The leftmost name in a dotted name or in a call of one."""
+    while not isinstance(node, ast.Name):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node
+
+
+def in_double_quotes(code: str) -> str:
+    """One line of code with the strings in it quoted as ruff and black do."""
+    pieces, end = [], 0
+    for token in tokenize.generate_tokens(io.StringIO(code).readline):
+        if token.type == tokenize.STRING and '"' not in token.string:
+            start, stop = token.start[1], token.end[1]
+            pieces += [code[end:start], code[start:stop].replace("'", '"')]
+            end = stop
+    return "".join(pieces) + code[end:]
+
+
+def from_import(module: str, name: str, target: str) -> str:
+    """An import of `name` as `target`, in parentheses where the line is too long."""
+    imported = name if name == target else f"{name} as {target}"
+    line = f"from {module} import {imported}"
+    if len(line) > LINE_LENGTH:
+        line = f"from {module} import (\n    {imported},\n)"
+    return line
+
+
+def assigned(target: str, *parts: str) -> str:
+    """An assignment of an expression, which is wrapped between its parts if too long."""
+    code = " ".join(parts)
+    line = f"{target} = {code}"
+    if len(line) <= LINE_LENGTH:
+        return line
+    inner = code if len(code) <= LINE_LENGTH - 4 else "\n    ".join(parts)
+    return f"{target} = (\n    {inner}\n)"
+
+
+def import_lines(answers: Mapping[str, str]) -> str:
+    """The lines of env.py that bind `app`, `db` and `metadata`, and import the models.
+
+    The app comes first, so that what is imported after it finds the modules as in the
+    running app: `db` may be bound by the factory only.
+    """
+    app = Reference("app", answers["app"])
+    db = Reference("db", answers["db"])
+    app_import, app_code = app.imported_as("app")
+    db_import, db_code = db.imported_as("db")
+    if app_import == f"from {db.module} import app" and db_import.endswith("import db"):
+        app_import, db_import = f"from {app.module} import app, db", ""
+
+    imports = {db_import} - {""}
+    values = [] if db_code == "db" else [assigned("db", db_code)]
+    metadata_code = "db.metadata"
+    if answers["metadata"].strip() != "db.metadata":
+        metadata = Reference("metadata", answers["metadata"])
+        metadata_import, metadata_code = metadata.imported_as("metadata")
+        imports.add(metadata_import)
+    if metadata_code != "metadata":
+        values.append(assigned("metadata", metadata_code))
+
+    running_app = assigned(
+        "app", "current_app", "if has_app_context()", f"else {app_code}"
+    )
+    blocks = [
+        [app_import],
+        [running_app] if imports else [running_app, *values],
+        sorted(imports),
+        values if imports else [],
+        models_imports(model_modules(answers["models"])),
+    ]
+    return indented("\n\n".join("\n".join(block) for block in blocks if block))
+
+
+def models_imports(modules: list[str]) -> list[str]:
+    """Imports of the modules with models, under names that env.py does not use."""
+    lines = {}
+    for module in sorted(set(modules), key=str.lower):
+        name = module.partition(".")[0]
+        if name in TAKEN:
+            name = f"{module.replace('.', '_')}_module"
+            lines[name] = [f"import {module} as {name}"]
+        else:
+            lines.setdefault(name, []).append(f"import {module}")
+    # Linters report the last import of a name that is not used.
+    return [
+        line + ("  # noqa: F401" if line is group[-1] else "")
+        for group in lines.values()
+        for line in group
+    ]
+
+
+def indented(text: str) -> str:
+    """`text` with its lines indented by four spaces, empty ones excepted."""
+    return "\n".join(f"    {line}" if line else "" for line in text.split("\n"))
+
+
+def model_modules(text: str) -> list[str]:
+    """The modules named in an answer, which commas or spaces separate."""
+    return [module for module in re.split(r"[,\s]+", text) if module]
+
+
+def path_lines(directory: str, source: str) -> str:
+    """The lines of env.py that put the project's folders on sys.path.
+
+    They are `if` statements so that linters allow the imports below them.
+    """
+    depth = len(PurePosixPath(directory).parts)
+    here = "Path(__file__).absolute()"
+    lines = [
+        f"if (root := str({here}.parents[{depth}])) not in sys.path:",
+        "    sys.path.insert(0, root)",
+    ]
+    if source:
+        lines += [
+            f"if (source := str(Path(root, {in_double_quotes(repr(source))})))"
+            " not in sys.path:",
+            "    sys.path.insert(0, source)",
+        ]
+    lines += [
+        f"if (here := str({here}.parent)) not in sys.path:",
+        "    sys.path.append(here)",
+    ]
+    return "\n".join(lines)
+
+
+def check(answers: Mapping[str, str], target: Path) -> None:
+    """Refuse what can't work, before anything is written.
+
+    :param target: the project's folder, whether it exists or not.
+    :raises Refused: for the first answer that can't be used.
+    """
+    check_path("project", answers["project"], target)
+    Reference("app", answers["app"])
+    Reference("db", answers["db"])
+    if answers["metadata"].strip() != "db.metadata":
+        Reference("metadata", answers["metadata"])
+    for module in model_modules(answers["models"]):
+        if not is_dotted_name(module):
+            raise Refused(
+                f"models: {shown(module)} is not the name of a module, as in shop.models"
+            )
+    check_directory(answers["directory"], target)
+    if answers["database"] not in DATABASES:
+        raise Refused(
+            f"database: {shown(answers['database'])} is none of {', '.join(DATABASES)}"
+        )
+
+
+def check_path(answer: str, text: str, path: Path) -> None:
+    """Refuse what can't be the name of a folder.
+
+    :raises Refused: for a file, and for names that a file system or Jinja can't take.
+    """
+    if not text.strip() or not text.isprintable() or "{" in text:
+        raise Refused(f"{answer}: {shown(text)} is not the name of a folder")
+    if any(len(os.fsencode(part)) > 255 for part in Path(text).parts):
+        raise Refused(f"{answer}: {shown(text)} has a name of over 255 bytes")
+    try:
+        is_file = not path.is_dir() and os.path.lexists(path)
+        path.lstat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise Refused(
+            f"{answer}: {shown(text)} can't be a folder: {error.strerror}"
+        ) from None
+    else:
+        if is_file:
+            raise Refused(f"{answer}: {shown(text)} is a file, not a folder")
+
+
+def check_directory(directory: str, target: Path) -> None:
+    """Refuse a migrations folder that is not inside the project.
+
+    :raises Refused: where it is absolute, leaves the project, or is the project itself.
+    """
+    parts = PurePosixPath(directory).parts
+    windows = PureWindowsPath(directory)
+    if windows.drive or windows.root or ".." in windows.parts or not parts:
+        raise Refused(
+            f"directory: {shown(directory)} is not a folder inside the project, as in"
+            " migrations or src/shop/migrations"
+        )
+    if "\\" in directory or directory != "/".join(parts):
+        raise Refused(
+            f"directory: {shown(directory)} has to be written with single slashes, as"
+            " in src/shop/migrations"
+        )
+    if any(part != part.strip() for part in parts) or parts[0].lower() in FILES:
+        raise Refused(f"directory: {shown(directory)} is not the name of a folder")
+    check_path("directory", directory, target / directory)
+    if not (target / directory).resolve().is_relative_to(target.resolve()):
+        raise Refused(
+            f"directory: {shown(directory)} leads out of the project by a symbolic link"
+        )

@@ -1,0 +1,122 @@
+"""For env.py: get the application and its database, and say what is wrong if they can't be had."""
+
+import os
+import sys
+import threading
+from contextlib import contextmanager
+from traceback import walk_tb
+
+from alembic import context
+from alembic.util import CommandError
+from flask import has_app_context
+from flask.cli import load_dotenv
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+NO_URL = "Either 'SQLALCHEMY_"  # as Flask-SQLAlchemy and -Lite begin their message
+
+
+def load_env_files(root):
+    """Load `.env` and `.flaskenv` as the `flask` command does in the folder `root`."""
+    if has_app_context() or os.environ.get("FLASK_SKIP_DOTENV"):
+        return
+    here = os.getcwd()
+    os.chdir(root)  # load_dotenv looks in the current folder, then in those above it
+    try:
+        load_dotenv()
+    finally:
+        os.chdir(here)
+
+
+class explained:
+    """Turn what is wrong with env.py or the settings into one line that says what to do.
+
+    An error inside the application's own code keeps its traceback.
+    """
+
+    def __enter__(self):
+        # No public name for it (Alembic 1.20). An app that itself runs Alembic while it is
+        # imported takes the `context` of this run away.
+        self.environment = context._proxy
+
+    def __exit__(self, kind, error, traceback):
+        self.environment.__enter__()
+        if error is not None:
+            os.environ.pop("ALEMBIC_RUNNING", None)
+        message = str(error)
+        if isinstance(error, (ImportError, AttributeError, TypeError)):
+            if traceback.tb_next is None:  # raised by env.py, not by what it calls
+                raise CommandError(
+                    f"Can't get the application: {message}."
+                    f" Correct line {traceback.tb_lineno} of env.py"
+                ) from None
+            names = {frame.f_code.co_name for frame, _ in walk_tb(traceback)}
+            if isinstance(error, ModuleNotFoundError) and "import_dbapi" in names:
+                raise CommandError(no_driver(error.name)) from None
+        elif isinstance(error, NoSuchModuleError) and ":postgres" in message:
+            raise CommandError(
+                "SQLALCHEMY_DATABASE_URI begins with postgres://, which SQLAlchemy does"
+                " not know: write postgresql://"
+            ) from None
+        elif isinstance(error, RuntimeError) and message.startswith(NO_URL):
+            raise CommandError(
+                "The application has no database URL: set SQLALCHEMY_DATABASE_URI in"
+                f" its config, before Flask-SQLAlchemy gets the app ({message})"
+            ) from None
+        elif isinstance(error, ArgumentError) and "SQLAlchemy URL" in message:
+            raise CommandError(
+                "SQLALCHEMY_DATABASE_URI in the application's config is not a URL of"
+                " the form dialect://user:password@host/database"
+            ) from None
+        elif isinstance(error, DBAPIError):
+            add_note(
+                error,
+                "The application uses its database while it is imported, when its tables"
+                " may not be there yet. It should not where os.environ has"
+                " ALEMBIC_RUNNING",
+            )
+
+
+def no_driver(name):
+    """What to say of a database driver that is not installed."""
+    text = f"The database driver {name} is not installed"
+    if name == "psycopg":
+        return (
+            f"{text}. Since SQLAlchemy 2.1, postgresql:// means psycopg: install"
+            " psycopg[binary], or write postgresql+psycopg2:// in the URL"
+        )
+    return f"{text}: install it, or name another in SQLALCHEMY_DATABASE_URI"
+
+
+def add_note(error, text):
+    """Print a text at the end of a traceback."""
+    if hasattr(error, "add_note"):
+        error.add_note(text)
+    else:  # Python 3.10
+        print(text, file=sys.stderr)
+
+
+@contextmanager
+def daemon_threads():
+    """Let threads that the app starts not keep the `alembic` command from ending."""
+    start = threading.Thread.start
+
+    def start_daemon(thread):
+        thread.daemon = True
+        start(thread)
+
+    if context.config.cmd_opts:
+        threading.Thread.start = start_daemon
+    try:
+        yield
+    finally:
+        threading.Thread.start = start
+
+
+def forget(folder):
+    """Let another environment in this process import its own files of these names."""
+    if folder in sys.path:
+        sys.path.remove(folder)
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None) or ""
+        if name.startswith("env_") and os.path.dirname(file) == folder:
+            del sys.modules[name]

@@ -1,0 +1,115 @@
+"""For env.py: what happens between autogenerate's comparison and the file it writes.
+
+https://alembic.sqlalchemy.org/en/latest/api/autogenerate.html#customizing-revision-generation
+
+    alembic -x allow-drops revision --autogenerate ...   tables may be dropped
+"""
+
+import re
+import tokenize
+
+import sqlalchemy
+from alembic import context
+from alembic.autogenerate import renderers
+from alembic.operations import ops
+from alembic.util import CommandError
+from env_options import flag
+
+
+class Comment(ops.MigrateOperation):
+    """A line for the reader of a revision, which does nothing."""
+
+    def __init__(self, text):
+        self.text = text
+
+
+@renderers.dispatch_for(Comment)
+def render_comment(autogen_context, comment):
+    return f"# {comment.text}"
+
+
+def review(database, databases):
+    """What env.py gives to Alembic to look at a revision before it is written."""
+
+    def look(migration_context, revision, directives):
+        # There are no public names for these two (Alembic 1.13 to 1.20).
+        arguments = migration_context.opts["revision_context"].command_args
+        is_check = migration_context.opts["fn"].__qualname__.startswith("check.")
+        if not arguments["autogenerate"]:
+            return
+        refuse_no_tables(databases)
+        if is_check:
+            return
+        changes = directives[0].upgrade_ops_list[-1]  # those of this database
+        refuse_drops(changes)
+        mark_drops(changes)
+        if database is databases[-1]:
+            skip_no_changes(directives)
+
+    return look
+
+
+def refuse_no_tables(databases):
+    """Stop where there are no models, for which autogenerate would drop every table."""
+    if not any(database.metadata.tables for database in databases):
+        raise CommandError(
+            "The metadata has no tables: the modules that define the models were not"
+            " imported. Import them in the application, or in env.py below `metadata =`"
+        )
+
+
+def refuse_drops(changes):
+    """Stop before the tables of another application, or all tables, would be dropped.
+
+    A table that no revision of ours mentions was made by somebody else.
+    """
+    drops = {
+        (op.schema, op.table_name)
+        for op in changes.ops
+        if isinstance(op, ops.DropTableOp)
+    }
+    if not drops or flag("allow-drops"):
+        return
+    revisions = ""
+    for script in context.script.walk_revisions():
+        with tokenize.open(script.path) as file:
+            revisions += file.read()
+    foreign = [
+        name for _, name in drops if not re.search(rf"\b{re.escape(name)}\b", revisions)
+    ]
+    inspector = sqlalchemy.inspect(context.get_bind())
+    left = {
+        (schema, name)
+        for schema in {schema for schema, _ in drops}
+        for name in inspector.get_table_names(schema)
+        if name != context.get_context().version_table
+    }
+    if foreign or left <= drops:
+        why = "no revision has made" if foreign else "are all that the database has"
+        names = sorted(foreign or (name for _, name in drops))
+        raise CommandError(
+            f"This would drop tables that {why}: {', '.join(names)}."
+            " Leave them alone with include_object in env.py, or import their models;"
+            " to drop them, give -x allow-drops"
+        )
+
+
+def mark_drops(changes):
+    """Say in the revision what will be lost, for the one who reviews it."""
+    marked = []
+    for op in changes.ops:
+        if isinstance(op, ops.DropTableOp):
+            marked.append(Comment(f"REVIEW: table {op.table_name} is lost"))
+        for part in getattr(op, "ops", ()):
+            if isinstance(part, ops.DropColumnOp):
+                name = f"{part.table_name}.{part.column_name}"
+                marked.append(Comment(f"REVIEW: column {name} is lost"))
+        marked.append(op)
+    changes.ops[:] = marked
+
+
+def skip_no_changes(directives):
+    """Write no file where nothing has changed, and say so."""
+    if all(changes.is_empty() for changes in directives[0].upgrade_ops_list):
+        directives.clear()
+        context.config.print_stdout("No changes found: no revision is written.")
