@@ -60,8 +60,8 @@ LOGGING = "not needed: the app's logging is kept, alembic.ini has that of the co
 EXTENSION = "move it to env.py, with the code that belongs to it"
 COPY = "not in stock files: copy it into the new env.py if it is still needed"
 ADVICE = {
-    "process_revision_directives": "in env.py, call it and review(database, databases),"
-    " which skips empty revisions, in a function of yours",
+    "process_revision_directives": "add it to `settings` in env.py: it is called first, and"
+    " what env.py does with a revision comes after it",
     "on_version_apply": "add it to `settings` in env.py",
     "transaction_per_migration": TRANSACTION,
     "transactional_ddl": TRANSACTION,
@@ -220,6 +220,11 @@ def masked(text: str) -> str:
 # Python files
 
 
+def squeezed(code: str) -> str:
+    """Code without what only lays it out."""
+    return "".join(code.split()).replace(",)", ")")
+
+
 class Source:
     """A Python file, and where in it a name gets its value."""
 
@@ -239,7 +244,7 @@ class Source:
     def is_as_written(self, code: str) -> bool:
         """Whether it has some code from this template, and not from its owner."""
         env = TEMPLATE / "{{cookiecutter.directory}}" / "env.py"
-        return self.is_ours and code in read(str(env)).decode()
+        return self.is_ours and squeezed(code) in squeezed(read(str(env)).decode())
 
     @cached_property
     def parents(self) -> dict[ast.AST, ast.AST]:
@@ -865,7 +870,7 @@ def in_settings(env: Source) -> list[Setting]:
         code = in_double_quotes(ast.unparse(value))
         if not env.is_ours or not isinstance(name, ast.Constant):
             continue
-        if code == OURS.get(name.value) or code.startswith("review("):
+        if code == OURS.get(name.value):
             continue
         try:
             ast.literal_eval(value)

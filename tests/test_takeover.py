@@ -471,13 +471,13 @@ def test_what_had_no_effect_is_told(look):
             env().replace("directives[:] = []", "directives[0].rev_id = '1'"),
             "process_revision_directives",
             "process_revision_directives",
-            "review(database, databases)",
+            "add it to `settings`",
         ),
         (
             env().replace("directives[:] = []", "sort(directives)"),
             "process_revision_directives",
             "process_revision_directives",
-            "review(database, databases)",
+            "add it to `settings`",
         ),
         (
             env(inside="connection.execute(text('SET ROLE owner'))"),
@@ -592,7 +592,7 @@ def test_what_had_no_effect_is_told(look):
             env(top="writer = Rewriter()"),
             "rewriter",
             "Rewriter()",
-            "review(database, databases)",
+            "add it to `settings`",
         ),
         (
             env(

@@ -16,7 +16,7 @@ from flask import current_app, has_app_context
 {{ cookiecutter | path_lines }}
 
 from env_application import daemon_threads, explained, forget, load_env_files
-from env_autogenerate import review
+from env_autogenerate import reviewed
 from env_change import change, changes_database, refuse_existing_tables
 from env_databases import databases_of, names_of, run
 from env_options import merged
@@ -37,11 +37,16 @@ def migrate(database, **options):
     """Run the command that was given."""
     settings = {  # What you set for Alembic goes in here.
 {{ cookiecutter | setting_lines }}
-        "process_revision_directives": review(database, databases),
     }
     context.configure(
         target_metadata=database.metadata,
-        **merged(names_of(database), settings, database.options, options),
+        **merged(
+            settings,
+            names_of(database),
+            reviewed(database, databases),
+            database.options,
+            options,
+        ),
     )
     with context.begin_transaction():
         refuse_existing_tables(database.metadata)

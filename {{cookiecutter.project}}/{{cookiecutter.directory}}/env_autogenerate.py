@@ -1,5 +1,7 @@
 """For env.py: what happens between autogenerate's comparison and the file it writes.
 
+Whoever wants Alembic's own way deletes this file, and the line in env.py that calls it.
+
 https://alembic.sqlalchemy.org/en/latest/api/autogenerate.html#customizing-revision-generation
 
     alembic -x allow-drops revision --autogenerate ...   tables may be dropped
@@ -10,43 +12,40 @@ import tokenize
 
 import sqlalchemy
 from alembic import context
-from alembic.autogenerate import renderers
 from alembic.operations import ops
 from alembic.util import CommandError
-from env_options import flag
+from env_format import format_as_project
+from env_not_null import fill_columns
+from env_options import flag, refuse_unused
+from env_renames import find_renames
+from env_review import mark_risks
 
 
-class Comment(ops.MigrateOperation):
-    """A line for the reader of a revision, which does nothing."""
-
-    def __init__(self, text):
-        self.text = text
-
-
-@renderers.dispatch_for(Comment)
-def render_comment(autogen_context, comment):
-    return f"# {comment.text}"
-
-
-def review(database, databases):
-    """What env.py gives to Alembic to look at a revision before it is written."""
+def reviewed(database, databases):
+    """Options for `context.configure`: a revision is looked at before it is written."""
 
     def look(migration_context, revision, directives):
         # There are no public names for these two (Alembic 1.13 to 1.20).
         arguments = migration_context.opts["revision_context"].command_args
         is_check = migration_context.opts["fn"].__qualname__.startswith("check.")
-        if not arguments["autogenerate"]:
+        if not arguments["autogenerate"] or not directives:
             return
         refuse_no_tables(databases)
         if is_check:
             return
-        changes = directives[0].upgrade_ops_list[-1]  # those of this database
-        refuse_drops(changes)
-        mark_drops(changes)
+        upgrade = directives[0].upgrade_ops_list[-1]  # those of this database
+        downgrade = directives[0].downgrade_ops_list[-1]
+        find_renames(migration_context, upgrade)
+        fill_columns(migration_context, upgrade)
+        refuse_drops(upgrade)
+        turn_round(upgrade, downgrade)
+        mark_risks(migration_context, upgrade)
         if database is databases[-1]:
+            refuse_unused("rename", "default")
             skip_no_changes(directives)
+            format_as_project()
 
-    return look
+    return {"process_revision_directives": look}
 
 
 def refuse_no_tables(databases):
@@ -94,18 +93,13 @@ def refuse_drops(changes):
         )
 
 
-def mark_drops(changes):
-    """Say in the revision what will be lost, for the one who reviews it."""
-    marked = []
-    for op in changes.ops:
-        if isinstance(op, ops.DropTableOp):
-            marked.append(Comment(f"REVIEW: table {op.table_name} is lost"))
-        for part in getattr(op, "ops", ()):
-            if isinstance(part, ops.DropColumnOp):
-                name = f"{part.table_name}.{part.column_name}"
-                marked.append(Comment(f"REVIEW: column {name} is lost"))
-        marked.append(op)
-    changes.ops[:] = marked
+def turn_round(upgrade, downgrade):
+    """Make the downgrade anew: what the upgrade does, undone from its end."""
+    upgrade.reverse_into(downgrade)
+    for op in downgrade.ops:
+        if isinstance(op, ops.ModifyTableOps):
+            op.ops = [part for part in op.ops if part is not None]
+    downgrade.ops[:] = [op for op in downgrade.ops if getattr(op, "ops", op)]
 
 
 def skip_no_changes(directives):

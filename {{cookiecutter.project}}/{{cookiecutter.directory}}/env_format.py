@@ -1,0 +1,61 @@
+"""For env_autogenerate.py: formats a new revision as the rest of the project is.
+
+That is by ruff or black, where the project has settings for it and it is installed, and
+where alembic.ini has no `[post_write_hooks]` of its own.
+"""
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from alembic import context
+from alembic.script import write_hooks
+
+log = logging.getLogger("alembic.env")
+OPTIONS = {"ruff": ["format", "--quiet", "--force-exclude"], "black": ["--quiet"]}
+
+
+def format_as_project():
+    script = context.script
+    if script.hooks or not formatter_of(Path(script.dir)):
+        return
+    write_hooks.register("as_project")(run_formatter)
+    # `hooks` is not documented: a dict before Alembic 1.16, and a list since (seen: 1.20).
+    if isinstance(script.hooks, dict):
+        script.hooks = {"hooks": "as_project", "as_project.type": "as_project"}
+    else:
+        script.hooks = [{"_hook_name": "as_project", "type": "as_project"}]
+
+
+def formatter_of(path):
+    """The name of the formatter that the nearest settings above `path` are for, or None."""
+    for folder in path.resolve().parents:
+        if (folder / "ruff.toml").is_file() or (folder / ".ruff.toml").is_file():
+            return "ruff"
+        pyproject = folder / "pyproject.toml"
+        text = pyproject.read_text(encoding="utf-8") if pyproject.is_file() else ""
+        for name in OPTIONS:
+            if f"\n[tool.{name}" in f"\n{text}":
+                return name
+        if (folder / ".git").exists():  # what is above is not this project
+            return None
+    return None
+
+
+def run_formatter(path, options):
+    name = formatter_of(Path(path))
+    beside = os.pathsep.join(
+        [os.path.dirname(sys.executable), os.environ.get("PATH", "")]
+    )
+    program = shutil.which(name, path=beside)
+    if program is None:
+        log.info("Not formatted: %s is not installed here", name)
+        return
+    done = subprocess.run(
+        [program, *OPTIONS[name], path], capture_output=True, check=False, text=True
+    )
+    if done.returncode:
+        log.warning("%s could not format it: %s", name, done.stderr.strip())

@@ -1,0 +1,273 @@
+"""For env_autogenerate.py: something is gone, and something like it is new: was it renamed?
+
+At a terminal it is asked. Where nobody can be asked, the answers are options:
+
+    alembic -x rename=user.name:full_name revision --autogenerate ...    a column
+    alembic -x rename=post:article revision --autogenerate ...           a table
+
+Without an answer the old one is dropped, and a comment in the revision says so.
+"""
+
+from alembic.autogenerate import renderers
+from alembic.operations import ops
+from env_options import USED, answers, ask
+from env_review import comment_on, dotted
+from sqlalchemy import UniqueConstraint
+from sqlalchemy.exc import CompileError
+
+DROPS = (ops.DropConstraintOp, ops.DropIndexOp)
+
+
+class RenameColumn(ops.AlterColumnOp):
+    """`alter_column` with a new name, which Alembic's own can't turn round."""
+
+    @classmethod
+    def of(cls, op, old, new, column):
+        default = column.server_default
+        renamed = cls(
+            op.table_name,
+            old,
+            schema=op.schema,
+            modify_name=new,
+            existing_type=column.type,
+            existing_nullable=column.nullable,
+            existing_server_default=False if default is None else default,
+            existing_comment=column.comment,
+        )
+        renamed.column = column
+        return renamed
+
+    def reverse(self):
+        return self.of(self, self.modify_name, self.column_name, self.column)
+
+
+class RenameTable(ops.MigrateOperation):
+    def __init__(self, old, new, schema):
+        self.old, self.new, self.schema = old, new, schema
+
+    def reverse(self):
+        return RenameTable(self.new, self.old, self.schema)
+
+
+@renderers.dispatch_for(RenameTable)
+def render_rename_table(autogen_context, op):
+    prefix = autogen_context.opts["alembic_module_prefix"]
+    schema = f", schema={op.schema!r}" if op.schema else ""
+    return f"{prefix}rename_table({op.old!r}, {op.new!r}{schema})"
+
+
+ASKED = set()
+
+
+def is_renamed(changes, op, old, new):
+    """Whether somebody says that `old`, which `op` would drop, is called `new` now."""
+    given = answers("rename")
+    if given.get(old) == new:
+        USED.add(("rename", old))
+        return True
+    taken = {(name.rpartition(".")[0], to) for name, to in given.items()}
+    if old in given or (old.rpartition(".")[0], new) in taken or (old, new) in ASKED:
+        return False
+    ASKED.add((old, new))
+    answer = ask(
+        f"Was {old} renamed to {new}? [y/N]", {"y": True, "n": False, "": False}
+    )
+    if answer is None:
+        text = (
+            f"was {old} renamed to {new}? If so, begin again with -x rename={old}:{new}"
+        )
+        comment_on(changes, op, text)
+    return answer
+
+
+def find_renames(migration_context, changes):
+    """Turn drops and additions into renames, where they are that."""
+    impl = migration_context.impl
+    while pair := renamed_table(impl, changes):
+        rename_table(changes, *pair)
+    rename_columns(impl, changes)
+
+
+def renamed_table(impl, changes):
+    for drop in of_kind(changes, ops.DropTableOp):
+        for create in of_kind(changes, ops.CreateTableOp):
+            if are_alike(impl, changes, drop, create) and is_renamed(
+                changes, drop, dotted(drop), create.table_name
+            ):
+                return drop, create
+    return None
+
+
+def are_alike(impl, changes, drop, create):
+    """Whether two tables have the same columns and foreign keys."""
+    old, new = drop.to_table(), create.to_table()
+    renames = {op.old: op.new for op in of_kind(changes, RenameTable)}
+    names = set(old.c.keys())
+    return (
+        old.schema == new.schema
+        and names == set(new.c.keys())
+        and all(has_same_type(impl, old.c[name], new.c[name]) for name in names)
+        and targets(old, {**renames, old.name: new.name}) == targets(new, {})
+    )
+
+
+def targets(table, renames):
+    """What the foreign keys of a table refer to, with the names that tables get."""
+    return {
+        (element.parent.name, schema, renames.get(name, name), column)
+        for key in table.foreign_key_constraints
+        for element in key.elements
+        for schema, name, column in [
+            (None, None, *element.target_fullname.split("."))[-3:]
+        ]
+    }
+
+
+def has_same_type(impl, old, new):
+    try:
+        return not impl.compare_type(old, new)
+    except CompileError:  # a type that this kind of database doesn't have
+        return False
+
+
+def rename_table(changes, drop, create):
+    """Rename it, and its indexes and constraints where their names come from its own."""
+    old, new = drop.to_table(), create.to_table()
+    changes.ops.remove(drop)
+    changes.ops.remove(create)
+    parts = [*drop_uniques(old, new), *create_uniques(old, new)]
+    for table in of_kind(changes, ops.ModifyTableOps):
+        if table.schema == old.schema and table.table_name in (old.name, new.name):
+            parts += table.ops
+            changes.ops.remove(table)
+        else:
+            keep_foreign_keys(table, old.name, new.name)
+    parts = without_what_stays(parts)
+    for part in parts:
+        part.table_name = new.name
+    drops = [part for part in parts if isinstance(part, DROPS)]
+    others = [part for part in parts if not isinstance(part, DROPS)]
+    place = len(of_kind(changes, RenameTable))
+    changes.ops[place:place] = [
+        RenameTable(old.name, new.name, old.schema),
+        ops.ModifyTableOps(new.name, drops + others, schema=new.schema),
+    ]
+    remove_empty(changes)
+
+
+def drop_uniques(old, new):
+    kept = {constraint.name for constraint in uniques_of(new)} | {None}
+    for constraint in uniques_of(old):
+        if constraint.name not in kept:
+            yield ops.DropConstraintOp.from_constraint(constraint)
+
+
+def create_uniques(old, new):
+    names = {constraint.name for constraint in uniques_of(old)}
+    columns = [constraint.columns.keys() for constraint in uniques_of(old)]
+    for constraint in uniques_of(new):
+        is_there = constraint.name is None and constraint.columns.keys() in columns
+        if constraint.name not in names and not is_there:
+            yield ops.AddConstraintOp.from_constraint(constraint)
+
+
+def uniques_of(table):
+    return of_kind(table.constraints, UniqueConstraint)
+
+
+def without_what_stays(parts):
+    """Leave out what would be dropped and created again under the same name.
+
+    (MySQL has unique constraints as indexes.)
+    """
+    made = {name_of(part) for part in parts if not isinstance(part, DROPS)}
+    gone = {name_of(part) for part in parts if isinstance(part, DROPS)}
+    return [part for part in parts if name_of(part) not in made & gone]
+
+
+def name_of(part):
+    return getattr(part, "index_name", None) or getattr(part, "constraint_name", None)
+
+
+def keep_foreign_keys(table, old_name, new_name):
+    """Don't drop and create again what refers to a renamed table: it follows by itself."""
+    for drop in of_kind(table, ops.DropConstraintOp):
+        was = drop.reverse()
+        for add in of_kind(table, ops.CreateForeignKeyOp):
+            if (
+                isinstance(was, ops.CreateForeignKeyOp)
+                and (was.referent_table, add.referent_table) == (old_name, new_name)
+                and (was.local_cols, was.remote_cols)
+                == (add.local_cols, add.remote_cols)
+            ):
+                table.ops.remove(drop)
+                table.ops.remove(add)
+                break
+
+
+def rename_columns(impl, changes):
+    renames = []
+    for table in of_kind(changes, ops.ModifyTableOps):
+        columns = []
+        for drop in of_kind(table, ops.DropColumnOp):
+            for add in of_kind(table, ops.AddColumnOp):
+                old, new = drop.to_column(), add.column
+                name = dotted(table, old.name)
+                given = answers("rename").get(name) == new.name
+                if not given and not has_same_type(impl, old, new):
+                    continue
+                if is_renamed(changes, table, name, new.name):
+                    columns.append(RenameColumn.of(table, old.name, new.name, old))
+                    table.ops.remove(drop)
+                    place = table.ops.index(add)
+                    table.ops[place : place + 1] = other_changes(impl, table, old, new)
+                    break
+        if columns:
+            renames.append(
+                ops.ModifyTableOps(table.table_name, columns, schema=table.schema)
+            )
+    if renames:
+        # First goes what is on the old names, so that the downgrade can make it again.
+        place = len(changes.ops) and changes.ops.index(
+            next(op for op in changes.ops if not isinstance(op, RenameTable))
+        )
+        changes.ops[place:place] = [*take_drops(changes), *renames]
+        remove_empty(changes)
+
+
+def other_changes(impl, table, old, new):
+    """What else has become of a renamed column."""
+    same_type = has_same_type(impl, old, new)
+    change = ops.AlterColumnOp(
+        table.table_name,
+        new.name,
+        schema=table.schema,
+        existing_type=old.type,
+        existing_nullable=old.nullable,
+        existing_server_default=False
+        if old.server_default is None
+        else old.server_default,
+        existing_comment=old.comment,
+        modify_type=None if same_type else new.type,
+        modify_nullable=None if old.nullable == new.nullable else new.nullable,
+        modify_comment=False if old.comment == new.comment else new.comment,
+    )
+    if (old.server_default is None) != (new.server_default is None):
+        change.modify_server_default = new.server_default
+    return [change] if change.has_changes() else []
+
+
+def take_drops(changes):
+    for table in of_kind(changes, ops.ModifyTableOps):
+        drops = [op for op in table.ops if isinstance(op, DROPS)]
+        table.ops = [op for op in table.ops if op not in drops]
+        if drops:
+            yield ops.ModifyTableOps(table.table_name, drops, schema=table.schema)
+
+
+def remove_empty(changes):
+    changes.ops[:] = [op for op in changes.ops if getattr(op, "ops", True)]
+
+
+def of_kind(operations, kind):
+    return [op for op in getattr(operations, "ops", operations) if isinstance(op, kind)]
