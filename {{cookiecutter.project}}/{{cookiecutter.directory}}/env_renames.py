@@ -15,6 +15,7 @@ from env_review import comment_on, dotted
 from sqlalchemy import UniqueConstraint
 from sqlalchemy.exc import CompileError
 
+YES_OR_NO = {"y": True, "yes": True, "n": False, "no": False, "": False}
 DROPS = (ops.DropConstraintOp, ops.DropIndexOp)
 
 
@@ -69,9 +70,7 @@ def is_renamed(changes, op, old, new):
     if old in given or (old.rpartition(".")[0], new) in taken or (old, new) in ASKED:
         return False
     ASKED.add((old, new))
-    answer = ask(
-        f"Was {old} renamed to {new}? [y/N]", {"y": True, "n": False, "": False}
-    )
+    answer = ask(f"Was {old} renamed to {new}? [y/N]", YES_OR_NO)
     if answer is None:
         text = (
             f"was {old} renamed to {new}? If so, begin again with -x rename={old}:{new}"
@@ -89,7 +88,8 @@ def find_renames(migration_context, changes):
 
 
 def renamed_table(impl, changes):
-    for drop in of_kind(changes, ops.DropTableOp):
+    drops = of_kind(changes, ops.DropTableOp)
+    for drop in sorted(drops, key=lambda op: op.table_name):
         for create in of_kind(changes, ops.CreateTableOp):
             if are_alike(impl, changes, drop, create) and is_renamed(
                 changes, drop, dotted(drop), create.table_name
@@ -209,7 +209,8 @@ def rename_columns(impl, changes):
     renames = []
     for table in of_kind(changes, ops.ModifyTableOps):
         columns = []
-        for drop in of_kind(table, ops.DropColumnOp):
+        drops = of_kind(table, ops.DropColumnOp)
+        for drop in sorted(drops, key=lambda op: op.column_name):
             for add in of_kind(table, ops.AddColumnOp):
                 old, new = drop.to_column(), add.column
                 name = dotted(table, old.name)

@@ -1,0 +1,196 @@
+"""What autogenerate writes: it runs as written, and the data is still there after it."""
+
+import os
+import pty
+import select
+import subprocess
+import time
+
+import pytest
+import sqlalchemy as sa
+from servers import database
+
+DATABASES = ["sqlite", "postgresql", "mysql"]
+WRITE = ("revision", "--autogenerate", "-m")
+ANSWERS = [
+    "rename=person.name:full_name",
+    "rename=person.email:mail",
+    "rename=post:article",
+    "default=person.age:7",
+    "default=person.motto:it's 100% \\ fine",
+    "default=person.joined:now",
+]
+ROWS = """
+from app import app, db
+from before import Person, Post, Remark
+with app.app_context():
+    db.session.add_all([Person(name="Ann", email="a@x"), Person(name="Bob", email="b@x")])
+    db.session.flush()
+    db.session.add(Post(title="t", slug="s", person_id=1))
+    db.session.flush()
+    db.session.add(Remark(post_id=1))
+    db.session.commit()
+"""
+
+
+@pytest.fixture
+def staff(tmp_path, adopt):
+    """Makes the app in tests/apps/staff on a database, with its first revision and rows."""
+    opened = []
+
+    def staff(kind):
+        folder = tmp_path / "database"
+        folder.mkdir()
+        context = database(kind, folder)
+        url = context.__enter__()
+        opened.append(context)
+        project = adopt("staff", app="app:app", db="app:db", models="")
+        project.environment["STAFF_URL"] = url.render_as_string(hide_password=False)
+        project.alembic(*WRITE, "first")
+        project.alembic("upgrade", "head")
+        project.python(ROWS)
+        project.environment["STAFF"] = "after"
+        return project
+
+    yield staff
+    for context in opened:
+        context.__exit__(None, None, None)
+
+
+def rows(project, query):
+    engine = sa.create_engine(project.environment["STAFF_URL"], poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(query)]
+
+
+@pytest.mark.parametrize("kind", DATABASES)
+def test_renames_and_new_columns(staff, kind):
+    """Alembic alone drops and adds them: the names, the posts and what hangs on them are lost."""
+    project = staff(kind)
+    options = [part for answer in ANSWERS for part in ("-x", answer)]
+    output = project.alembic(*options, *WRITE, "second")
+    assert "REVIEW" not in output
+    text = project.versions()[-1].read_text()
+    assert "is lost" not in text and "drop_table" not in text
+
+    after = (
+        "SELECT full_name, mail, age, motto, is_active, level FROM person ORDER BY id"
+    )
+    for time_ in ("first", "second"):
+        project.alembic("upgrade", "head")
+        assert rows(project, after) == [
+            ("Ann", "a@x", 7, "it's 100% \\ fine", True, "high"),
+            ("Bob", "b@x", 7, "it's 100% \\ fine", True, "high"),
+        ]
+        assert rows(project, "SELECT title, slug, person_id FROM article") == [
+            ("t", "s", 1)
+        ]
+        assert rows(project, "SELECT post_id FROM remark") == [(1,)]
+        if time_ == "first":
+            project.alembic("check")
+            project.alembic("downgrade", "-1")
+            assert rows(project, "SELECT name, email FROM person ORDER BY id") == [
+                ("Ann", "a@x"),
+                ("Bob", "b@x"),
+            ]
+            assert rows(project, "SELECT title, person_id FROM post") == [("t", 1)]
+            assert rows(project, "SELECT post_id FROM remark") == [(1,)]
+            away = project.versions()[-1].rename(project.path / "second")
+            project.environment["STAFF"] = "before"
+            project.alembic("check")
+            away.rename(project.path / "migrations/versions/second.py")
+            project.environment["STAFF"] = "after"
+
+
+def test_nobody_to_ask(staff):
+    project = staff("sqlite")
+    output = project.alembic(*WRITE, "second")
+    text = project.versions()[-1].read_text()
+    for line in [
+        "REVIEW: was post renamed to article? If so, begin again with -x rename=post:article",
+        "REVIEW: was person.name renamed to full_name? If so, begin again with"
+        " -x rename=person.name:full_name",
+        "REVIEW: fails if person has rows: begin again with -x default=person.age:VALUE",
+    ]:
+        assert f"    # {line}\n" in text
+        assert line in output
+    assert "# REVIEW: column person.name is lost\n" in text
+    assert "# REVIEW: table post is lost\n" in text
+    assert "'is_active': True" in text  # the model has a value for it
+    project.alembic("upgrade", "head", fails=True)
+    assert rows(project, "SELECT count(*) FROM person") == [(2,)]
+
+    project.versions()[-1].unlink()
+    for options, message in [
+        (["rename=person.nme:full_name"], "autogenerate sees nothing that this is for"),
+        (["rename=person.name"], "write -x rename=WHAT:VALUE"),
+        (["default=person.age:old"], "Give a value of type int"),
+        (["default=person.level:middle"], "Give one of low, high"),
+    ]:
+        project.versions()[-1].unlink(missing_ok=True) if len(
+            project.versions()
+        ) > 1 else None
+        output = project.alembic("-x", *options, *WRITE, "second", fails=True)
+        assert message in output and "Traceback" not in output
+        assert len(project.versions()) == 1
+
+
+def at_a_terminal(project, *command, answers):
+    """Run a command at a pseudo-terminal, and give each answer when its question is there."""
+    here, there = pty.openpty()
+    process = subprocess.Popen(
+        [project.script(command[0]), *command[1:]],
+        cwd=project.path,
+        env=project.environment,
+        stdin=there,
+        stdout=there,
+        stderr=there,
+        start_new_session=True,
+    )
+    os.close(there)
+    output, end, left = "", time.monotonic() + 30, list(answers)
+    while time.monotonic() < end:
+        if select.select([here], [], [], 0.1)[0]:
+            try:
+                read = os.read(here, 4096)
+            except OSError:  # the other end is closed
+                break
+            if not read:
+                break
+            output += read.decode()
+            if left and left[0][0] in output.rpartition("\n")[2]:
+                os.write(here, f"{left.pop(0)[1]}\n".encode())
+    os.close(here)
+    if left:
+        process.kill()
+    process.wait(timeout=30)
+    assert not left, output
+    return process.returncode, output
+
+
+def test_a_person_at_a_terminal(staff):
+    project = staff("sqlite")
+    questions = [
+        ("Was post renamed to article? [y/N]", "y"),
+        ("Was person.email renamed to full_name? [y/N]", "perhaps"),
+        ("Was person.email renamed to full_name? [y/N]", ""),
+        ("Was person.email renamed to mail? [y/N]", "Y"),
+        ("Was person.name renamed to full_name? [y/N]", "yes"),
+        ("person.age is NOT NULL", "seven"),
+        ("person.age is NOT NULL", "7"),
+        ("person.motto is NOT NULL", "hm"),
+        ("person.joined is NOT NULL", "2020-01-01"),
+    ]
+    status, output = at_a_terminal(
+        project, "alembic", *WRITE, "second", answers=questions
+    )
+    assert status == 0, output
+    assert "REVIEW" not in project.versions()[-1].read_text()
+    project.alembic("upgrade", "head")
+    assert rows(
+        project, "SELECT full_name, mail, age, motto FROM person ORDER BY id"
+    ) == [
+        ("Ann", "a@x", 7, "hm"),
+        ("Bob", "b@x", 7, "hm"),
+    ]
+    project.alembic("check")
