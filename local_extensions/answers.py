@@ -19,7 +19,8 @@ STARTER = {"app": "app:app", "db": "app:db", "metadata": "db.metadata", "models"
 TAKEN = frozenset(
     "Path app change changes_database config context current_app daemon_threads databases"
     " databases_of db explained fileConfig forget has_app_context here load_env_files metadata"
-    " merged migrate names_of os refuse_existing_tables reviewed root run settings source sys url work"
+    " merged migrate names_of os refuse_existing_tables reviewed root run settings source sys url"
+    " work"
     " options connection".split()
 )
 

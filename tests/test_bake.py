@@ -17,6 +17,7 @@ ENVIRONMENT = {
     "migrations/env.py",
     "migrations/env_application.py",
     "migrations/env_autogenerate.py",
+    "migrations/env_foreign.py",
     "migrations/env_format.py",
     "migrations/env_not_null.py",
     "migrations/env_renames.py",

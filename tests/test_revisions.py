@@ -194,3 +194,51 @@ def test_a_person_at_a_terminal(staff):
         ("Bob", "b@x", 7, "hm"),
     ]
     project.alembic("check")
+
+
+FOREIGN = {
+    "sqlite": [
+        "CREATE VIRTUAL TABLE search USING fts5(body)",  # with tables search_data, ...
+        "CREATE TABLE apscheduler_jobs (id TEXT, next_run_time FLOAT, job_state BLOB)",
+    ],
+    "postgresql": [
+        "CREATE TABLE spatial_ref_sys (srid INTEGER)",
+        "ALTER EXTENSION plpgsql ADD TABLE spatial_ref_sys",  # as CREATE EXTENSION does
+        "CREATE TABLE event_2026 PARTITION OF event FOR VALUES FROM (2026) TO (2027)",
+        "CREATE TABLE alembic_version_other (version_num TEXT)",
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_tables_of_others(staff, kind):
+    """Alembic alone writes revisions that drop them; so does Flask-Migrate."""
+    project = staff(kind)
+    project.environment["STAFF"] = "before"
+    if kind == "postgresql":
+        run(project, "CREATE TABLE event (year INTEGER) PARTITION BY RANGE (year)")
+        project.write(
+            "before.py",
+            project.read("before.py")
+            + "\ndb.Table('event', db.Column('year', db.Integer),"
+            " postgresql_partition_by='RANGE (year)')\n",
+        )
+    for statement in FOREIGN[kind]:
+        run(project, statement)
+    project.alembic("check")
+    run(project, "CREATE TABLE legacy_orders (id INTEGER)")
+    run(project, "CREATE TABLE sessions (id INTEGER)")  # may be anybody's
+    assert "remove_table" in project.alembic("check", fails=True)
+    output = project.alembic(*WRITE, "second", fails=True)
+    assert "FAILED: This would drop tables that no revision has made" in output
+    assert "`ignore_tables` in alembic.ini" in output
+    project.edit(
+        "alembic.ini", "[alembic]\n", "[alembic]\nignore_tables = sessions, legacy_*\n"
+    )
+    project.alembic("check")
+
+
+def run(project, statement):
+    engine = sa.create_engine(project.environment["STAFF_URL"], poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(statement)

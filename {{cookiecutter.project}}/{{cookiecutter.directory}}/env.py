@@ -18,7 +18,8 @@ from flask import current_app, has_app_context
 from env_application import daemon_threads, explained, forget, load_env_files
 from env_autogenerate import reviewed
 from env_change import change, changes_database, refuse_existing_tables
-from env_databases import databases_of, names_of, run
+from env_databases import databases_of, run
+from env_foreign import names_of
 from env_options import merged
 
 config = context.config

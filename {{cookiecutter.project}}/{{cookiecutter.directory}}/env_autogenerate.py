@@ -88,7 +88,7 @@ def refuse_drops(changes):
         names = sorted(foreign or (name for _, name in drops))
         raise CommandError(
             f"This would drop tables that {why}: {', '.join(names)}."
-            " Leave them alone with include_object in env.py, or import their models;"
+            " Name them as `ignore_tables` in alembic.ini, or import their models;"
             " to drop them, give -x allow-drops"
         )
 

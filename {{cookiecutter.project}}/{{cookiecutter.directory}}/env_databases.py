@@ -217,29 +217,3 @@ async def in_greenlet(work, database):
             await connection.run_sync(lambda _: work(database))
     finally:
         await engine.dispose()
-
-
-def names_of(database):
-    """What Alembic looks at: the schemas that the models name, and no others.
-
-    Where two binds are one database, the tables of the other one are left out.
-    """
-    schemas = {table.schema for table in database.metadata.tables.values()}
-    foreign = {
-        table.name
-        for other in database.others
-        for table in other.metadata.tables.values()
-    }
-    if database.others:
-        versions = [other.options.get("version_table") for other in database.others]
-        foreign.update(name or "alembic_version" for name in versions)
-
-    def include_name(name, kind, parents):
-        if kind == "schema":
-            return name in schemas
-        return kind != "table" or name not in foreign
-
-    return {
-        "include_schemas": bool(schemas - {None}),
-        "include_name": include_name if schemas - {None} or foreign else None,
-    }
