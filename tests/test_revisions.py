@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import select
 import subprocess
 import time
@@ -242,3 +243,34 @@ def run(project, statement):
     engine = sa.create_engine(project.environment["STAFF_URL"], poolclass=sa.NullPool)
     with engine.begin() as connection:
         connection.exec_driver_sql(statement)
+
+
+def test_comments_for_the_reviewer(staff):
+    project = staff("postgresql")
+    project.environment["STAFF"] = "before"
+    for old, new in [
+        ("    notes = db.Column(db.String(20))\n", ""),
+        ("email = db.Column(db.String(50)", "email = db.Column(db.String(20)"),
+        ("title = db.Column(db.String(50)", "title = db.Column(db.String(80)"),
+        (
+            "slug = db.Column(db.String(40), ",
+            "slug = db.Column(db.String(40), nullable=False, ",
+        ),
+        ('db.ForeignKey("post.id"))', 'db.ForeignKey("post.id"), index=True)'),
+    ]:
+        project.edit("before.py", old, new)
+    project.write(
+        "before.py",
+        project.read("before.py")
+        + "\ndb.Table('new', db.Column('id', db.Integer, index=True))\n",
+    )
+    project.alembic(*WRITE, "second")
+    upgrade = project.versions()[-1].read_text().partition("def downgrade")[0]
+    assert sorted(re.findall("# REVIEW: (.*)", upgrade)) == [
+        "column person.notes is lost",
+        "person.email changes its type: values may not fit, the table is rewritten",
+        "post.slug gets NOT NULL: fails where it is NULL, locks the table to look",
+        "writes to post wait for ix_post_parent_id: if it is big, CONCURRENTLY",
+    ]
+    project.alembic("upgrade", "head")
+    project.alembic("check")

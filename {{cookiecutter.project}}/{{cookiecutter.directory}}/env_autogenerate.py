@@ -38,7 +38,9 @@ def reviewed(database, databases):
         find_renames(migration_context, upgrade)
         fill_columns(migration_context, upgrade)
         refuse_drops(upgrade)
+        drop_tables_last(upgrade)
         turn_round(upgrade, downgrade)
+        fill_columns(migration_context, downgrade, may_ask=False)
         mark_risks(migration_context, upgrade)
         if database is databases[-1]:
             refuse_unused("rename", "default")
@@ -91,6 +93,11 @@ def refuse_drops(changes):
             " Name them as `ignore_tables` in alembic.ini, or import their models;"
             " to drop them, give -x allow-drops"
         )
+
+
+def drop_tables_last(changes):
+    """Columns of other tables that refer to them are dropped before (Alembic 1.20: after)."""
+    changes.ops.sort(key=lambda op: isinstance(op, ops.DropTableOp))
 
 
 def turn_round(upgrade, downgrade):

@@ -91,13 +91,16 @@ class SetNotNull(ops.AlterColumnOp):
         return None
 
 
-def fill_columns(migration_context, changes):
-    """Add NOT NULL columns in three steps, where it is known what they hold."""
+def fill_columns(migration_context, changes, may_ask=True):
+    """Add NOT NULL columns in three steps, where it is known what they hold.
+
+    :param may_ask: no for the downgrade, which brings dropped columns back.
+    """
     for table in [op for op in changes.ops if isinstance(op, ops.ModifyTableOps)]:
         values, steps = {}, []
         for place, add in enumerate(table.ops):
             if isinstance(add, ops.AddColumnOp) and needs_value(add.column):
-                value = value_of(migration_context, changes, table, add.column)
+                value = value_of(migration_context, changes, table, add.column, may_ask)
                 if value is not None:
                     values[add.column.name] = value
                     table.ops[place] = nullable(add)
@@ -132,7 +135,7 @@ def not_null(add):
     )
 
 
-def value_of(migration_context, changes, table, column):
+def value_of(migration_context, changes, table, column, may_ask):
     """What the rows that are there get, or None."""
     name = dotted(table, column.name)
     given = answers("default").get(name)
@@ -149,10 +152,12 @@ def value_of(migration_context, changes, table, column):
                 in_sql(value, migration_context.dialect)
             return value
     question = f"{name} is NOT NULL: what do the rows get that are there?"
-    value = ask(question, lambda text: parsed(text, column.type))
+    value = None
+    if may_ask:
+        value = ask(question, lambda text: parsed(text, column.type))
     if value is None:
         text = f"fails if {table.table_name} has rows: begin again with -x default={name}:VALUE"
-        comment_on(changes, table, text)
+        comment_on(changes, table, text, aloud=may_ask)
     return value
 
 

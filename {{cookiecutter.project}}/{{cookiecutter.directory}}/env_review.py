@@ -24,10 +24,11 @@ def render_comment(autogen_context, comment):
     return f"# {comment.text}"
 
 
-def comment_on(changes, op, text):
+def comment_on(changes, op, text, aloud=True):
     """Put a comment before an operation, and say the same to the one who is there now."""
     comment = Comment(text)
-    log.warning("%s", comment.text)
+    if aloud:
+        log.warning("%s", comment.text)
     changes.ops.insert(changes.ops.index(op), comment)
 
 
@@ -38,32 +39,30 @@ def dotted(op, column=None):
 
 def mark_risks(migration_context, changes):
     """Mark what loses data, and what locks or rewrites a table that is there already."""
-    dialect = migration_context.dialect.name
+    new = {dotted(op) for op in changes.ops if isinstance(op, ops.CreateTableOp)}
+    locks = migration_context.dialect.name == "postgresql"
     marked = []
     for op in changes.ops:
-        marked += [Comment(text) for text in risks_of(op, dialect)]
+        if isinstance(op, ops.DropTableOp):
+            marked.append(Comment(f"table {dotted(op)} is lost"))
+        if isinstance(op, ops.ModifyTableOps) and dotted(op) not in new:
+            texts = [text for part in op.ops for text in risks_of(part, locks)]
+            marked += [Comment(text) for text in texts]
         marked.append(op)
     changes.ops[:] = marked
 
 
-def risks_of(op, dialect):
-    if isinstance(op, ops.DropTableOp):
-        yield f"table {dotted(op)} is lost"
-    for part in getattr(op, "ops", ()):
-        if isinstance(part, ops.DropColumnOp):
-            yield f"column {dotted(part, part.column_name)} is lost"
-        elif isinstance(part, ops.AlterColumnOp):
-            name = dotted(part, part.column_name)
-            if part.modify_type is not None and not is_longer_text(part):
-                yield f"the type of {name} changes: its values may not fit, its table is rewritten"
-            if part.modify_nullable is False and part.existing_nullable:
-                yield f"{name} gets NOT NULL: fails where it is NULL, locks the table to look"
-        elif isinstance(part, ops.CreateIndexOp) and is_blocking(part, dialect):
-            yield f"{part.index_name} locks {dotted(part)}: if it is big, CONCURRENTLY"
-
-
-def is_blocking(op, dialect):
-    return dialect == "postgresql" and not op.kw.get("postgresql_concurrently")
+def risks_of(op, locks):
+    if isinstance(op, ops.DropColumnOp):
+        yield f"column {dotted(op, op.column_name)} is lost"
+    elif isinstance(op, ops.AlterColumnOp):
+        name = dotted(op, op.column_name)
+        if op.modify_type is not None and not is_longer_text(op):
+            yield f"{name} changes its type: values may not fit, the table is rewritten"
+        if op.modify_nullable is False and op.existing_nullable:
+            yield f"{name} gets NOT NULL: fails where it is NULL, locks the table to look"
+    elif isinstance(op, ops.CreateIndexOp) and locks:
+        yield f"writes to {dotted(op)} wait for {op.index_name}: if it is big, CONCURRENTLY"
 
 
 def is_longer_text(op):
