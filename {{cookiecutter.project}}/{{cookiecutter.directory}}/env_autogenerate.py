@@ -18,7 +18,7 @@ from env_format import format_as_project
 from env_not_null import fill_columns
 from env_options import flag, refuse_unused
 from env_renames import find_renames
-from env_review import mark_risks
+from env_review import dotted, mark_risks
 
 
 def reviewed(database, databases):
@@ -38,9 +38,11 @@ def reviewed(database, databases):
         find_renames(migration_context, upgrade)
         fill_columns(migration_context, upgrade)
         refuse_drops(upgrade)
-        drop_tables_last(upgrade)
+        drop_in_order(upgrade)
         turn_round(upgrade, downgrade)
         fill_columns(migration_context, downgrade, may_ask=False)
+        drop_indexes_with_tables(upgrade)
+        drop_indexes_with_tables(downgrade)
         mark_risks(migration_context, upgrade)
         if database is databases[-1]:
             refuse_unused("rename", "default")
@@ -95,9 +97,25 @@ def refuse_drops(changes):
         )
 
 
-def drop_tables_last(changes):
-    """Columns of other tables that refer to them are dropped before (Alembic 1.20: after)."""
+def drop_in_order(changes):
+    """Drop what refers to something before it: Alembic 1.20 has it the other way round."""
     changes.ops.sort(key=lambda op: isinstance(op, ops.DropTableOp))
+    for op in changes.ops:
+        if isinstance(op, ops.ModifyTableOps):
+            op.ops.sort(key=lambda part: not is_foreign_key_drop(part))
+
+
+def is_foreign_key_drop(op):
+    return isinstance(op, ops.DropConstraintOp) and op.constraint_type == "foreignkey"
+
+
+def drop_indexes_with_tables(changes):
+    """Drop no index just before its table: MySQL keeps one that a foreign key needs."""
+    dropped = {dotted(op) for op in changes.ops if isinstance(op, ops.DropTableOp)}
+    for op in changes.ops:
+        if isinstance(op, ops.ModifyTableOps) and dotted(op) in dropped:
+            op.ops = [part for part in op.ops if not isinstance(part, ops.DropIndexOp)]
+    changes.ops[:] = [op for op in changes.ops if getattr(op, "ops", True)]
 
 
 def turn_round(upgrade, downgrade):
@@ -106,7 +124,7 @@ def turn_round(upgrade, downgrade):
     for op in downgrade.ops:
         if isinstance(op, ops.ModifyTableOps):
             op.ops = [part for part in op.ops if part is not None]
-    downgrade.ops[:] = [op for op in downgrade.ops if getattr(op, "ops", op)]
+    downgrade.ops[:] = [op for op in downgrade.ops if op and getattr(op, "ops", True)]
 
 
 def skip_no_changes(directives):
