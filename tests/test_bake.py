@@ -29,6 +29,7 @@ ENVIRONMENT = {
     "migrations/env_progress.py",
     "migrations/env_sqlite.py",
     "migrations/env_waits.py",
+    "migrations/one_head.py",
     "migrations/script.py.mako",
 }
 STARTER = {".gitignore", "README.md", "app.py", "pyproject.toml", "test_app.py"}

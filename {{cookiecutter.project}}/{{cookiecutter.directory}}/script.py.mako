@@ -44,3 +44,11 @@ def upgrade():
 def downgrade():
     ${downgrades if downgrades else "pass"}
 % endif
+<%
+    # Two Git branches that each add a revision both change this file: Git reports a conflict.
+    from pathlib import Path
+
+    line = f"{up_revision} {message}".splitlines()[0].strip()
+    file = Path(self.filename).with_name("head.txt")
+    file.write_text(f"{line}\n", encoding="utf-8", newline="\n")
+%>\
