@@ -10,12 +10,15 @@ database has, and without waiting long for the locks of other sessions. Options:
 """
 
 import logging
+import os
 import time
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from pathlib import Path
 
 import sqlalchemy
 from alembic import context
+from alembic.script.revision import MultipleHeads
 from alembic.util import CommandError
 from env_lock import lock_in_transaction, lock_of_session, run_lock
 from env_options import flag, option, seconds
@@ -38,12 +41,34 @@ GIVE_UP = (
 
 
 def changes_database():
-    """Tell upgrade, downgrade and stamp, which have a target, from what only reads."""
+    """Tell upgrade, downgrade and stamp, which have a target, from what only reads.
+
+    :raises CommandError: where the target is `head`, and there are several heads.
+    """
     try:
         context.get_revision_argument()
     except KeyError:  # not documented, but the same since Alembic 1.13 (seen: 1.20)
         return False
+    except CommandError as error:
+        if isinstance(error.__cause__, MultipleHeads):
+            raise CommandError(several_heads(error.__cause__)) from None
+        raise
     return True
+
+
+def several_heads(error):
+    """What to say where there is more than one head, and what to do then."""
+    scripts = context.script.get_revisions(error.heads)
+    names = [f"{each.revision} ({os.path.basename(each.path)})" for each in scripts]
+    tool = Path(__file__).with_name("one_head.py")
+    if tool.is_relative_to(Path.cwd()):
+        tool = tool.relative_to(Path.cwd())
+    return (
+        f"There is more than one head: {' and '.join(names)}. Nothing was done. If nobody"
+        f" meant this, run `python {tool.as_posix()} rebase`, which puts one after the"
+        " other, or `alembic merge heads`. If all are meant, upgrade to"
+        f" {error.argument}s"
+    )
 
 
 def change(database, migrate):
@@ -130,7 +155,7 @@ def refuse_existing_tables(metadata):
     :raises CommandError: nothing is stamped without a word.
     """
     migration = context.get_context()
-    if context.is_offline_mode() or not changes_database():
+    if not changes_database() or context.is_offline_mode():
         return
     # Only stamp passes a tuple; there is no public name for the command (Alembic 1.20).
     stamps = isinstance(migration.opts["destination_rev"], tuple)
