@@ -58,7 +58,7 @@ COLUMNS = {
     "title": (["String(20)", "String(40)"], "it is"),
     "is_open": (["Boolean()"], 1),
     "made": (["DateTime()"], "2020-01-01 00:00:00"),
-    "price": (["Numeric(8, 2)"], 3),
+    "price": (["Numeric(8, 2)"], "3.00"),
 }
 
 
@@ -77,8 +77,9 @@ def columns(draw, name, tables):
         "type": draw(st.sampled_from(types)),
         "target": target,
         "nullable": True if target else draw(st.booleans()),
-        "unique": draw(st.booleans()),
-        "index": draw(st.booleans()),
+        # MySQL can't change an index that a foreign key needs, whoever writes the revision.
+        "unique": False if target else draw(st.booleans()),
+        "index": True if target else draw(st.booleans()),
         "default": default,
     }
 
