@@ -72,7 +72,9 @@ def columns(draw, name, tables):
         )
     else:
         target, (types, value) = None, COLUMNS[name]
-        default = None if draw(st.booleans()) or name == "is_open" else str(value)
+        default = (
+            None if draw(st.booleans()) or name in ("is_open", "made") else str(value)
+        )
     return {
         "type": draw(st.sampled_from(types)),
         "target": target,
