@@ -28,6 +28,7 @@ ENVIRONMENT = {
     "migrations/env_options.py",
     "migrations/env_progress.py",
     "migrations/env_sqlite.py",
+    "migrations/env_types.py",
     "migrations/env_waits.py",
     "migrations/one_head.py",
     "migrations/script.py.mako",

@@ -19,6 +19,7 @@ from env_not_null import fill_columns
 from env_options import flag, refuse_unused
 from env_renames import find_renames
 from env_review import dotted, mark_risks
+from env_types import render_item
 
 
 def reviewed(database, databases):
@@ -49,7 +50,7 @@ def reviewed(database, databases):
             skip_no_changes(directives)
             format_as_project()
 
-    return {"process_revision_directives": look}
+    return {"process_revision_directives": look, "render_item": render_item}
 
 
 def refuse_no_tables(databases):
