@@ -25,6 +25,7 @@ ENVIRONMENT = {
     "migrations/env_change.py",
     "migrations/env_databases.py",
     "migrations/env_lock.py",
+    "migrations/env_names.py",
     "migrations/env_options.py",
     "migrations/env_progress.py",
     "migrations/env_sqlite.py",

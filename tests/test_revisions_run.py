@@ -66,3 +66,79 @@ def test_types_that_are_not_of_sqlalchemy(adopt, tmp_path, kind):
         assert [(name, float(price), tax) for name, price, tax in rows] == [
             ("Tea", 2.5, None)
         ]
+
+
+MEMBERS = (
+    "INSERT INTO team (id) VALUES (1)",
+    "INSERT INTO member (id, email, team_id, low, high) VALUES (1, 'a@b', 1, 2, 3)",
+    "INSERT INTO member (id, email, team_id, low, high) VALUES (2, 'c@d', NULL, 2, 4)",
+)
+SECOND = {"SECOND": "1"}
+
+
+def names_in(url):
+    """The names of all constraints but the primary keys, with None for those without."""
+    with connected(url) as connection:
+        inspector = sa.inspect(connection)
+        kinds = ("unique_constraints", "foreign_keys", "check_constraints")
+        found = [getattr(inspector, f"get_multi_{kind}")() for kind in kinds]
+        return {
+            item["name"]
+            for tables in found
+            for items in tables.values()
+            for item in items
+        }
+
+
+def up_down_up(project, url):
+    """Run the second revision on rows that the first one has made room for."""
+    execute(url, *MEMBERS)
+    project.alembic("upgrade", "head", **SECOND)
+    assert "No new upgrade" in project.alembic("check", **SECOND)
+    project.alembic("downgrade", "-1")
+    project.alembic("upgrade", "head", **SECOND)
+    assert "No new upgrade" in project.alembic("check", **SECOND)
+    rows = execute(url, "SELECT id, email, team_id, age FROM member ORDER BY id")
+    assert [tuple(row) for row in rows] == [(1, "a@b", 1, 1), (2, "c@d", None, 1)]
+    with pytest.raises(sa.exc.DBAPIError):
+        execute(url, "INSERT INTO member (id, low, high) VALUES (3, 2, 3)")
+    with pytest.raises(sa.exc.DBAPIError):
+        execute(url, "INSERT INTO member (id, age) VALUES (3, -1)")
+
+
+def test_constraints_without_a_name(adopt, tmp_path):
+    """Those that SQLite knows no name of are dropped, and new ones get PostgreSQL's."""
+    project = adopt("unnamed")
+    with database("sqlite", tmp_path) as url:
+        on(project, url)
+        project.alembic("upgrade", "head")
+        text = revision(project, "second", **SECOND)
+        assert "create_unique_constraint('member_low_high_key'" in text
+        assert "(None" not in text
+        up_down_up(project, url)
+        execute(url, "UPDATE member SET team_id = 99 WHERE id = 1")  # the key is gone
+        on_sqlite = names_in(url)
+
+    with database("postgresql", tmp_path) as url:
+        on(project, url)
+        project.alembic("upgrade", "r1")
+        up_down_up(project, url)
+        on_postgresql = names_in(url)
+        assert on_postgresql - on_sqlite == {
+            "member_email_key"
+        }  # of the first revision
+    with database("postgresql", tmp_path) as url:
+        on(project, url)
+        code = "from app import app, db; app.app_context().push(); db.create_all()"
+        project.python(code, **SECOND)
+        assert names_in(url) == on_postgresql
+
+
+def test_constraints_without_a_name_on_mysql(adopt, tmp_path):
+    """The index that MySQL makes for a foreign key does not stay without it."""
+    project = adopt("unnamed")
+    with database("mysql", tmp_path) as url:
+        on(project, url)
+        project.alembic("upgrade", "head")
+        assert "op.drop_index('team_id'" in revision(project, "second", **SECOND)
+        up_down_up(project, url)

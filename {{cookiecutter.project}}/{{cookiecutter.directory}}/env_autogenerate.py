@@ -15,6 +15,7 @@ from alembic import context
 from alembic.operations import ops
 from alembic.util import CommandError
 from env_format import format_as_project
+from env_names import name_constraints
 from env_not_null import fill_columns
 from env_options import flag, refuse_unused
 from env_renames import find_renames
@@ -39,8 +40,10 @@ def reviewed(database, databases):
         find_renames(migration_context, upgrade)
         fill_columns(migration_context, upgrade)
         refuse_drops(upgrade)
+        name_constraints(migration_context, upgrade)
         drop_in_order(upgrade)
         turn_round(upgrade, downgrade)
+        name_constraints(migration_context, downgrade)
         fill_columns(migration_context, downgrade, may_ask=False)
         drop_indexes_with_tables(upgrade)
         drop_indexes_with_tables(downgrade)
@@ -100,10 +103,23 @@ def refuse_drops(changes):
 
 def drop_in_order(changes):
     """Drop what refers to something before it: Alembic 1.20 has it the other way round."""
-    changes.ops.sort(key=lambda op: isinstance(op, ops.DropTableOp))
+    drops = [op for op in changes.ops if isinstance(op, ops.DropTableOp)]
+    changes.ops[:] = [op for op in changes.ops if op not in drops]
+    while drops:
+        targets = {target for op in drops for target in targets_of(op)}
+        free = [op for op in drops if dotted(op) not in targets] or drops
+        changes.ops += free
+        drops = [op for op in drops if op not in free]
     for op in changes.ops:
         if isinstance(op, ops.ModifyTableOps):
             op.ops.sort(key=lambda part: not is_foreign_key_drop(part))
+
+
+def targets_of(drop):
+    """The other tables that a table's foreign keys refer to."""
+    table = drop.to_table()
+    targets = {key.target_fullname.rpartition(".")[0] for key in table.foreign_keys}
+    return targets - {dotted(drop)}
 
 
 def is_foreign_key_drop(op):
