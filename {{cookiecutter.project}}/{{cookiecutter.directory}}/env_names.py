@@ -165,10 +165,10 @@ def name_dropped(op, names):
         convention["fk" if label == "fkey" else "uq"] = (
             f"%(table_name){most[0]}s_%(column_0_N_name){most[1]}s_{label}"
         )
+    if not found:
+        return op
     given = names.by_convention(op.table_name, op.schema, convention)
-    if not found or not all(
-        given.count(name) == 1 for name in (*given, *found.values())
-    ):
+    if not all(given.count(name) == 1 for name in (*given, *found.values())):
         return op
     for part, name in found.items():
         part.constraint_name = name
@@ -183,6 +183,8 @@ def indexes_left(op, names):
         return
     place = op.table_name, op.schema
     dropped = [part for part in op.ops if isinstance(part, ops.DropConstraintOp)]
+    if not dropped or not names.inspector.has_table(*place):
+        return
     gone = {part.constraint_name for part in dropped}
     keys = names.inspector.get_foreign_keys(*place)
     used = {key["constrained_columns"][0] for key in keys if key["name"] not in gone}
