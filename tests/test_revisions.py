@@ -9,6 +9,7 @@ import time
 
 import pytest
 import sqlalchemy as sa
+from conftest import SCRIPTS
 from servers import database
 
 DATABASES = ["sqlite", "postgresql", "mysql"]
@@ -274,3 +275,19 @@ def test_comments_for_the_reviewer(staff):
     ]
     project.alembic("upgrade", "head")
     project.alembic("check")
+
+
+def test_format(adopt):
+    """A revision is formatted as the project is, if the project has settings for it."""
+    project = adopt("single_file", app="app:app", db="app:db")
+    here = os.pathsep.join([str(SCRIPTS), project.environment["PATH"]])
+    project.alembic(*WRITE, "first", PATH=here)
+    as_written = project.versions()[0].read_text()
+    assert "batch_op.f('" in as_written or "sa.Column('" in as_written
+
+    project.versions()[0].unlink()
+    project.write("pyproject.toml", "[tool.ruff]\nline-length = 60\n")
+    project.alembic(*WRITE, "first", PATH=here)
+    text = project.versions()[0].read_text()
+    assert 'sa.Column("' in text and max(map(len, text.splitlines())) <= 80
+    project.run("ruff", "format", "--check", "migrations/versions")
