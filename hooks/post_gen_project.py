@@ -52,7 +52,7 @@ if answers["__starter"]:
 A small app was written with it. To run it:
   cd {answers["project"]}
   python -m venv .venv && . .venv/bin/activate
-  pip install --upgrade pip && pip install --editable . --group test
+  pip install --upgrade pip && pip install --editable . --group dev
   alembic revision --autogenerate -m "create users"
   alembic upgrade head
   flask run""")

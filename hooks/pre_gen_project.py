@@ -20,6 +20,12 @@ for file, copy in copies.items():
     if copy.exists():
         sys.exit(f"ERROR: {copy} is left from a run that was broken off. Rename it.")
 
+starter = json.loads({{cookiecutter.__starter | tojson | tojson}})
+workflow = Path(json.loads({{cookiecutter.__workflow | tojson | tojson}}))
+if starter:
+    # Cookiecutter makes no folder for a file whose name is rendered to a path.
+    workflow.parent.mkdir(parents=True, exist_ok=True)
+
 versions = files[1].with_name("versions")
 if versions.exists() and not versions.is_dir():
     sys.exit(f"ERROR: {versions} is not a folder. Move it away, then try again.")

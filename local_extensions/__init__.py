@@ -197,11 +197,14 @@ def package_name(answers):
 
 
 def example_url(answers):
-    """A database URL of the kind that the new project's driver takes."""
+    """The URL of the new project's database on the developer's machine.
+
+    It fits the password in .env.example, with which compose.yaml makes the database.
+    """
     return {
         "sqlite": "sqlite:///app.db",
-        "postgresql": "postgresql+psycopg://user:password@localhost/app",
-        "mysql": "mysql+pymysql://user:password@localhost/app",
+        "postgresql": "postgresql+psycopg://app:password@localhost/app",
+        "mysql": "mysql+pymysql://app:password@127.0.0.1/app",
     }[answers["database"]]
 
 

@@ -26,7 +26,9 @@ TAKEN = frozenset(
 
 # The names at the top of a project that are files, and so can't be folders.
 FILES = frozenset(
-    "alembic.ini app.py test_app.py pyproject.toml readme.md .gitignore".split()
+    "alembic.ini app.py test_app.py pyproject.toml readme.md .gitignore .dockerignore"
+    " .env.example .pre-commit-config.yaml compose.yaml conftest.py dockerfile"
+    " test_migrations.py".split()
 )
 
 # The options in alembic.ini, besides the place of the scripts.

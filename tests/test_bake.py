@@ -34,7 +34,21 @@ ENVIRONMENT = {
     "migrations/one_head.py",
     "migrations/script.py.mako",
 }
-STARTER = {".gitignore", "README.md", "app.py", "pyproject.toml", "test_app.py"}
+STARTER = {
+    ".dockerignore",
+    ".env.example",
+    ".github/workflows/tests.yaml",
+    ".gitignore",
+    ".pre-commit-config.yaml",
+    "Dockerfile",
+    "README.md",
+    "app.py",
+    "compose.yaml",
+    "conftest.py",
+    "pyproject.toml",
+    "test_app.py",
+    "test_migrations.py",
+}
 
 
 def run_cookiecutter(cwd, *arguments):
