@@ -1,4 +1,4 @@
-"""Each application in tests/apps/, and the starter, through a whole life with alembic."""
+"""Each application in tests/apps/ through a whole life with alembic."""
 
 import sqlite3
 from contextlib import closing
@@ -113,33 +113,6 @@ def test_life_of_an_application(adopt, app):
     project.alembic("upgrade", "head")
     assert "No new upgrade operations" in project.alembic("check")
     assert query(project, app.database, state) == [(None, "new")]
-
-
-def test_life_of_a_new_project(bake):
-    project = bake()
-    project.alembic("revision", "--autogenerate", "-m", "create users")
-    sql = project.alembic("upgrade", "head", "--sql")
-    assert "CONSTRAINT fk_posts_author_id_users FOREIGN KEY" in sql
-    project.alembic("upgrade", "head")
-    project.alembic("check")
-    (revision,) = project.versions()
-    assert "(head)" in project.alembic("current")
-    assert "create users" in project.alembic("history")
-
-    code = (
-        "from app import app; client = app.test_client();"
-        "client.post('/users', json={'name': 'Ada'});"
-        "client.post('/users/1/posts', json={'title': 'Notes'});"
-        "print(client.get('/users').json)"
-    )
-    assert "[{'name': 'Ada', 'posts': ['Notes']}]" in project.python(code)
-    assert "3 passed" in project.run("pytest", "-q")
-    users = "SELECT name FROM users"
-    assert query(project, "instance/app.db", users) == [("Ada",)]
-
-    project.alembic("downgrade", "-1")
-    tables = "SELECT name FROM sqlite_master WHERE type = 'table'"
-    assert query(project, "instance/app.db", tables) == [("alembic_version",)]
 
 
 def test_a_column_is_dropped_and_altered_on_sqlite(adopt):
