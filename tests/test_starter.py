@@ -245,9 +245,25 @@ def downgrade():
 """
 
 
+MERGED = """revision = "{}"
+down_revision = {}
+
+
+def upgrade():
+    pass
+
+
+def downgrade():
+    pass
+"""
+
+
 def test_rows_for_tables_that_refer_in_a_circle(bake):
+    """And in a history that has been merged."""
     project = bake()
     project.write("migrations/versions/1.py", CIRCLE)
+    for name, down in (("2", "'1'"), ("3", "'1'"), ("4", "('2', '3')"), ("5", "'4'")):
+        project.write(f"migrations/versions/{name}.py", MERGED.format(name, down))
     command = ["pytest", "-q", "-k", "test_down_and_up_again_with_rows"]
     assert "CHECK constraint failed" in project.run(*command, fails=True)
     values = 'VALUES_OF = {"mark.grade": ("A", "B")}'
