@@ -24,6 +24,7 @@ ENVIRONMENT = {
     "migrations/env_review.py",
     "migrations/env_change.py",
     "migrations/env_databases.py",
+    "migrations/env_enums.py",
     "migrations/env_lock.py",
     "migrations/env_names.py",
     "migrations/env_options.py",

@@ -142,3 +142,105 @@ def test_constraints_without_a_name_on_mysql(adopt, tmp_path):
         project.alembic("upgrade", "head")
         assert "op.drop_index('team_id'" in revision(project, "second", **SECOND)
         up_down_up(project, url)
+
+
+def stage(number):
+    return {"STAGE": str(number), "SCHEMA": "shop"}
+
+
+def enums_in(url):
+    with connected(url) as connection:
+        enums = sa.inspect(connection).get_enums(schema="*")
+        return {enum["name"]: enum["labels"] for enum in enums}
+
+
+def test_enums_on_postgresql(adopt, tmp_path):
+    """Made once, changed with the rows in place, and dropped with their last column."""
+    project = adopt("enums")
+    with database("postgresql", tmp_path) as url:
+        on(project, url)
+        theirs = "CREATE TYPE theirs AS ENUM ('t')"
+        execute(url, "CREATE SCHEMA shop", theirs, "CREATE TYPE others AS ENUM ('o')")
+        text = revision(project, "first", **stage(1))
+        assert text.count("CREATE TYPE status AS ENUM") == 1
+        assert "CREATE TYPE theirs" not in text and "DROP TYPE theirs" not in text
+        project.alembic("upgrade", "head")
+        assert "No new upgrade" in project.alembic("check", **stage(1))
+        execute(
+            url,
+            "INSERT INTO ticket (id, priority, size, gone, plain)"
+            " VALUES (1, 'low', 's', 'g', 'b')",
+            "INSERT INTO ticket (id, state, priority, size)"
+            " VALUES (2, 'it''s: odd', 'mid', 'l')",
+            "INSERT INTO shop.note (id, state, tone) VALUES (1, 'closed', 'calm')",
+        )
+
+        assert "ADD VALUE 'waiting'" in project.alembic("check", fails=True, **stage(2))
+        text = revision(project, "second", **stage(2))
+        assert "ALTER TYPE status ADD VALUE 'waiting' AFTER 'open'" in text
+        project.alembic("upgrade", "head")
+        assert "No new upgrade" in project.alembic("check", **stage(2))
+        rows = execute(
+            url, "SELECT state::text, priority::text, plain::text FROM ticket"
+        )
+        assert set(rows) == {("open", "low", "b"), ("it's: odd", "mid", "a")}
+        values = ["open", "waiting", "closed", "it's: odd", "100%"]
+        second = enums_in(url)
+        assert second["status"] == values and second["theirs"] == ["t"]
+        assert not {"gone", "was"} & set(second)
+        project.alembic("downgrade", "-1")
+        assert enums_in(url)["status"] == ["open", "closed", "it's: odd"]
+        project.alembic("upgrade", "head")
+        assert enums_in(url) == second
+
+        text = revision(project, "third", **stage(3))
+        name = f"migrations/versions/{project.versions()[-1].name}"
+        output = project.alembic("upgrade", "head", fails=True)
+        assert "invalid input value for enum" in output
+        assert enums_in(url) == second
+        update = (
+            "op.execute(\"UPDATE {0} SET state = '{2}' WHERE state = '{1}'\")\n    "
+        )
+        up, down = "# Enum status loses open", "# Enum status loses new"
+        assert text.count(up) == text.count(down) == 1
+        for line, *change in (
+            (up, "ticket", "it''s\\\\: odd", "done"),
+            (up, "ticket", "open", "new"),
+            (up, "ticket", "closed", "done"),
+            (up, "shop.note", "closed", "done"),
+            (down, "ticket", "done", "closed"),
+            (down, "ticket", "new", "open"),
+            (down, "shop.note", "done", "closed"),
+        ):
+            project.edit(name, line, update.format(*change) + line)
+        project.alembic("upgrade", "head")
+        assert "No new upgrade" in project.alembic("check", **stage(3))
+        execute(url, "INSERT INTO ticket (id) VALUES (3)")
+        rows = execute(url, "SELECT id, state::text FROM ticket ORDER BY id")
+        assert rows == [(1, "new"), (2, "done"), (3, "new")]
+        assert execute(url, "SELECT state::text FROM shop.note") == [("done",)]
+        project.alembic("downgrade", "-1")
+        assert enums_in(url) == second
+        execute(url, "SELECT 1 FROM ticket WHERE state = 'open'")
+        project.alembic("upgrade", "head")
+        project.alembic("downgrade", "-3")
+        assert set(enums_in(url)) == {"theirs", "others"}
+        assert "ADD VALUE 'waiting'" in project.alembic("upgrade", "head", "--sql")
+
+
+def test_enums_written_on_postgresql_run_on_sqlite(adopt, tmp_path):
+    project = adopt("enums")
+    with database("postgresql", tmp_path) as url:
+        on(project, url)
+        execute(url, "CREATE TYPE theirs AS ENUM ('t')")
+        revision(project, "first")
+        project.alembic("upgrade", "head")
+        revision(project, "second", STAGE="2")
+    with database("sqlite", tmp_path) as url:
+        on(project, url)
+        project.alembic("upgrade", "+1")
+        execute(url, "INSERT INTO ticket (id, state, plain) VALUES (1, 'closed', 'b')")
+        project.alembic("upgrade", "head")
+        rows = execute(url, "SELECT state, plain, shade FROM ticket")
+        assert rows == [("closed", "b", "dark")]
+        project.alembic("downgrade", "base")

@@ -214,7 +214,7 @@ def test_a_revision_that_fails_where_there_are_rows_is_found(bake):
     project.alembic("revision", "--autogenerate", "-m", "create users")
     project.alembic("upgrade", "head")
     title = "    title: Mapped"
-    note = '    note: Mapped[str] = mapped_column(default=str)\n'
+    note = "    note: Mapped[str] = mapped_column(default=str)\n"
     project.edit("app.py", title, f"{note}{title}")
     project.alembic("revision", "--autogenerate", "-m", "add note")
     own = (project.path / "instance" / "app.db").read_bytes()

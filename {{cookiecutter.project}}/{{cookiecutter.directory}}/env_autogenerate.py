@@ -14,6 +14,7 @@ import sqlalchemy
 from alembic import context
 from alembic.operations import ops
 from alembic.util import CommandError
+from env_enums import change_enums, is_other_default
 from env_format import format_as_project
 from env_names import name_constraints
 from env_not_null import fill_columns
@@ -33,15 +34,17 @@ def reviewed(database, databases):
         if not arguments["autogenerate"] or not directives:
             return
         refuse_no_tables(databases)
-        if is_check:
-            return
         upgrade = directives[0].upgrade_ops_list[-1]  # those of this database
         downgrade = directives[0].downgrade_ops_list[-1]
+        if is_check:
+            change_enums(migration_context, upgrade)
+            return
         find_renames(migration_context, upgrade)
-        fill_columns(migration_context, upgrade)
         refuse_drops(upgrade)
-        name_constraints(migration_context, upgrade)
         drop_in_order(upgrade)
+        change_enums(migration_context, upgrade)
+        fill_columns(migration_context, upgrade)
+        name_constraints(migration_context, upgrade)
         turn_round(upgrade, downgrade)
         name_constraints(migration_context, downgrade)
         fill_columns(migration_context, downgrade, may_ask=False)
@@ -53,7 +56,11 @@ def reviewed(database, databases):
             skip_no_changes(directives)
             format_as_project()
 
-    return {"process_revision_directives": look, "render_item": render_item}
+    return {
+        "compare_server_default": is_other_default,
+        "process_revision_directives": look,
+        "render_item": render_item,
+    }
 
 
 def refuse_no_tables(databases):

@@ -179,11 +179,11 @@ def name_dropped(op, names):
 
 def indexes_left(op, names):
     """What is left on MySQL of the foreign keys that are dropped, and not made anew."""
-    if names.dialect.name not in ("mysql", "mariadb"):
-        return
     place = op.table_name, op.schema
     dropped = [part for part in op.ops if isinstance(part, ops.DropConstraintOp)]
-    if not dropped or not names.inspector.has_table(*place):
+    if not dropped or names.dialect.name not in ("mysql", "mariadb"):
+        return
+    if not names.inspector.has_table(*place):
         return
     gone = {part.constraint_name for part in dropped}
     keys = names.inspector.get_foreign_keys(*place)

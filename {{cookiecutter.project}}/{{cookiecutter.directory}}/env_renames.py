@@ -42,19 +42,18 @@ class RenameColumn(ops.AlterColumnOp):
         return self.of(self, self.modify_name, self.column_name, self.column)
 
 
-class RenameTable(ops.MigrateOperation):
-    def __init__(self, old, new, schema):
-        self.old, self.new, self.schema = old, new, schema
+class RenameTable(ops.RenameTableOp):
+    """`rename_table`, which Alembic's own autogenerate does not write."""
 
     def reverse(self):
-        return RenameTable(self.new, self.old, self.schema)
+        return RenameTable(self.new_table_name, self.table_name, schema=self.schema)
 
 
 @renderers.dispatch_for(RenameTable)
 def render_rename_table(autogen_context, op):
     prefix = autogen_context.opts["alembic_module_prefix"]
     schema = f", schema={op.schema!r}" if op.schema else ""
-    return f"{prefix}rename_table({op.old!r}, {op.new!r}{schema})"
+    return f"{prefix}rename_table({op.table_name!r}, {op.new_table_name!r}{schema})"
 
 
 ASKED = set()
@@ -101,7 +100,7 @@ def renamed_table(impl, changes):
 def are_alike(impl, changes, drop, create):
     """Whether two tables have the same columns and foreign keys."""
     old, new = drop.to_table(), create.to_table()
-    renames = {op.old: op.new for op in of_kind(changes, RenameTable)}
+    renames = {op.table_name: op.new_table_name for op in of_kind(changes, RenameTable)}
     names = set(old.c.keys())
     return (
         old.schema == new.schema
@@ -149,7 +148,7 @@ def rename_table(changes, drop, create):
     others = [part for part in parts if not isinstance(part, DROPS)]
     place = len(of_kind(changes, RenameTable))
     changes.ops[place:place] = [
-        RenameTable(old.name, new.name, old.schema),
+        RenameTable(old.name, new.name, schema=old.schema),
         ops.ModifyTableOps(new.name, drops + others, schema=new.schema),
     ]
     remove_empty(changes)

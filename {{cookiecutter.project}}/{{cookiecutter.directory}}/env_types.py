@@ -14,6 +14,7 @@ from importlib import import_module
 # There is no public name for this function (Alembic 1.13 to 1.20).
 from alembic.autogenerate.render import _repr_type as render_type
 from alembic.ddl.postgresql import PostgresqlImpl
+from env_enums import render_enum
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
@@ -59,6 +60,8 @@ def render_item(kind, item, autogen_context):
         for name, variant in sorted(variants.items()):
             code += f".with_variant({render_type(variant, autogen_context)}, {name!r})"
         return code
+    if enum := render_enum(item, autogen_context):
+        return enum
     home = type(item).__module__
     if home.startswith("sqlalchemy.dialects.postgresql"):
         # Alembic writes the types in these well only where it runs on PostgreSQL.

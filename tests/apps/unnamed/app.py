@@ -38,7 +38,7 @@ if SECOND:
         )
         id = db.Column(db.Integer, primary_key=True)
         low = db.Column(db.Integer, db.CheckConstraint("low > 0"))
-        high = db.Column(db.Integer)
+        high = db.Column(db.Integer, index=True)
         done = db.Column(db.Boolean(create_constraint=True))
         member_of_the_team = db.Column(db.ForeignKey("member.id"), unique=True)
         kind = db.Column(sa.String(9), sa.CheckConstraint("kind in ('a', 'b')", name="k"))

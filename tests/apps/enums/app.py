@@ -1,0 +1,81 @@
+"""Enums of all kinds, which change in three stages."""
+
+import enum
+import os
+
+import sqlalchemy as sa
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.dialects import postgresql
+
+app = Flask(__name__)
+app.config["SQLALCHEMY_DATABASE_URI"] = os.environ["APP_URL"]
+db = SQLAlchemy(app)
+STAGE = int(os.environ.get("STAGE", "1"))
+SCHEMA = os.environ.get("SCHEMA")
+
+
+class Priority(enum.Enum):
+    low = 1
+    mid = 2
+    if STAGE < 2:
+        old = 3
+
+
+class PriorityType(sa.TypeDecorator):
+    impl = sa.Enum(Priority)
+    cache_ok = True
+
+
+STATES = {
+    1: ["open", "closed", "it's: odd"],
+    2: ["open", "waiting", "closed", "it's: odd", "100%"],
+    3: ["new", "waiting", "done", "100%"],
+}
+status = sa.Enum(*STATES[STAGE], name="status", metadata=db.metadata)
+sizes = sa.Enum("s", "l", *["xl"][: STAGE - 1], name="size", schema=SCHEMA)
+label = sa.Enum("bug", "idea", name="label")
+
+
+class Ticket(db.Model):
+    __table_args__ = (
+        db.Index("busy", "id", postgresql_where=sa.text("state <> 'closed'"))
+        if STAGE < 3
+        else db.Index("waits", "id", postgresql_where=sa.text("state = 'waiting'")),
+    )
+    id = db.Column(db.Integer, primary_key=True)
+    state = db.Column(
+        status, nullable=False, server_default="new" if STAGE == 3 else "open"
+    )
+    labels = db.Column(
+        sa.ARRAY(label).with_variant(sa.String(20), "sqlite", "mysql"),
+        server_default="{bug}",
+    )
+    priority = db.Column(PriorityType)
+    kind = db.Column(sa.Enum("x", "y", name="kind", native_enum=False, length=9))
+    theirs = db.Column(postgresql.ENUM("t", name="theirs", create_type=False))
+    size = db.Column(sizes, sa.CheckConstraint("size <> 'l' OR kind IS NULL", name="large"))
+    if STAGE == 1:
+        plain = db.Column(db.String(9), server_default="a")
+        gone = db.Column(sa.Enum("g", name="gone"))
+        was = db.Column(sa.Enum("w", name="was"), server_default="w")
+    else:
+        plain = db.Column(sa.Enum("a", "b", name="plain"), server_default="a")
+        was = db.Column(db.String(9), server_default="w")
+        shade = db.Column(sa.Enum("dark", name="shade"), server_default="dark")
+        other = db.Column(sizes, server_default="xl")
+
+
+class Note(db.Model):
+    __table_args__ = {"schema": SCHEMA}
+    id = db.Column(db.Integer, primary_key=True)
+    state = db.Column(status)
+    tone = db.Column(sa.Enum("calm", name="tone", schema=SCHEMA))
+
+
+if STAGE > 1:
+
+    class Log(db.Model):
+        id = db.Column(db.Integer, primary_key=True)
+        state = db.Column(status)
+        shade = db.Column(sa.Enum("dark", name="shade"))
