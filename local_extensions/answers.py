@@ -17,11 +17,10 @@ STARTER = {"app": "app:app", "db": "app:db", "metadata": "db.metadata", "models"
 
 # What env.py uses these names for: something imported under one of them is renamed.
 TAKEN = frozenset(
-    "Path app change changes_database config context current_app daemon_threads databases"
-    " databases_of db explained fileConfig forget has_app_context here load_env_files metadata"
-    " merged migrate names_of os refuse_existing_tables reviewed root run settings source sys url"
-    " work"
-    " options connection".split()
+    "Path app change changes_database config connection context current_app"
+    " daemon_threads databases databases_of db explained fileConfig forget gc_off"
+    " has_app_context here load_env_files merged metadata migrate names_of options"
+    " os refuse_existing_tables reviewed root run settings source sys url work".split()
 )
 
 # The names at the top of a project that are files, and so can't be folders.

@@ -15,7 +15,7 @@ from flask import current_app, has_app_context
 # The application, and the files beside this one, are found wherever alembic is started.
 {{ cookiecutter | path_lines }}
 
-from env_application import daemon_threads, explained, forget, load_env_files
+from env_application import daemon_threads, explained, forget, gc_off, load_env_files
 from env_autogenerate import reviewed
 from env_change import change, changes_database, refuse_existing_tables
 from env_databases import databases_of, run
@@ -26,7 +26,7 @@ config = context.config
 load_env_files(root)
 os.environ["ALEMBIC_RUNNING"] = "1"  # for code that should not run in a migration
 
-with explained(), daemon_threads():
+with explained(), daemon_threads(), gc_off():
 {{ cookiecutter | import_lines }}
 
 if config.cmd_opts and config.file_config.has_section("loggers"):

@@ -1,5 +1,7 @@
 """For env.py: get the application and its database, and say what is wrong if they can't be had."""
 
+import atexit
+import gc
 import os
 import sys
 import threading
@@ -112,8 +114,29 @@ def daemon_threads():
         threading.Thread.start = start
 
 
+@contextmanager
+def gc_off():
+    """Keep the garbage collector from what is imported, none of which is garbage.
+
+    In a short command it takes a fifth of the time, most of it as the process ends. It is
+    on while revisions run, so that their garbage is collected as ever.
+    """
+    if not context.config.cmd_opts:
+        yield
+        return
+    atexit.register(gc.freeze)
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def forget(folder):
     """Let another environment in this process import its own files of these names."""
+    if context.config.cmd_opts:
+        gc.unfreeze()  # for a program that goes on
     if folder in sys.path:
         sys.path.remove(folder)
     for name, module in list(sys.modules.items()):

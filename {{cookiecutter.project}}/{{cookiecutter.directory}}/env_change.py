@@ -24,7 +24,7 @@ from env_lock import lock_in_transaction, lock_of_session, run_lock
 from env_options import flag, option, seconds
 from env_progress import Progress, explain_half_way
 from env_sqlite import one_transaction, refuse_cascades
-from env_waits import blockers, is_lock_error, lock_timeout
+from env_waits import blockers, is_lock_error, limits
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
@@ -110,7 +110,7 @@ def attempt(connection, run, wait, timeout, is_last):
                         on_version_apply=[guard.after_step, progress.after_step],
                     )
             else:
-                with lock_timeout(connection, timeout):
+                with limits(connection, timeout):
                     run(
                         transaction_per_migration=True,
                         on_version_apply=progress.after_step,

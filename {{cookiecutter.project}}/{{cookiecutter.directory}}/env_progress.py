@@ -26,6 +26,7 @@ class Progress:
     def listen(self, change, connection):
         change(connection, "after_cursor_execute", self.after_execute)
         change(connection, "commit", self.at_commit)
+        change(connection, "rollback", self.at_rollback)
 
     def after_execute(self, connection, cursor, statement, *_):
         if not READS.match(statement):
@@ -34,6 +35,9 @@ class Progress:
 
     def at_commit(self, connection):
         self.committed |= self.executed > 0
+
+    def at_rollback(self, connection):
+        self.executed = 0
 
     def after_step(self, ctx, step, heads, run_args):
         """Alembic calls this when a revision is done and recorded (on_version_apply)."""

@@ -62,7 +62,7 @@ class Guard:
         self.timeout = timeout
         self.is_changed = False
         self.orphans = []  # before that
-        self.triggers = {}
+        self.triggers = {}  # before the drops of the present revision
         self.dropped = set()  # tables, in the present revision
         self.copied = set()  # tables, in all of them
 
@@ -104,12 +104,12 @@ class Guard:
         return self.execute("PRAGMA database_list")[0][2]
 
     def before_execute(self, connection, cursor, statement, *_):
-        """Before the first change, look at the orphans and triggers that there are."""
+        """Look at the orphans before the first change, at the triggers before a drop."""
         if not self.is_changed and not READS.match(statement):
             self.is_changed = True
             self.orphans = self.find_orphans()
-            self.triggers = self.find_triggers()
         if match := DROP_TABLE.match(statement):
+            self.triggers |= self.find_triggers()
             self.dropped.add(match[1].strip("\"'`[]").lower())
 
     def find_orphans(self):
@@ -136,6 +136,8 @@ class Guard:
 
         :raises CommandError: for one that does not fit the table any more.
         """
+        if not self.dropped:
+            return
         there = self.find_triggers()
         names = "SELECT lower(name) FROM sqlite_master WHERE type = 'table'"
         tables = {name for (name,) in self.execute(names)}
@@ -151,9 +153,9 @@ class Guard:
                 self.try_triggers_of(table, name)
             else:
                 log.warning("Trigger %s went with its table %s", name, table)
-        self.triggers = self.find_triggers()
         self.copied |= self.dropped
         self.dropped.clear()
+        self.triggers.clear()
 
     def try_triggers_of(self, table, name):
         column = self.execute(f'PRAGMA table_info("{table}")')[0][1]
