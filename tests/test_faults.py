@@ -814,10 +814,64 @@ def test_through_a_pgbouncer_that_pools_transactions(ledger, pgbouncer, tmp_path
     code = """
 from app import *
 with app.app_context():
-    for name in ("lock_timeout", "idle_in_transaction_session_timeout"):
+    names = "lock_timeout", "idle_in_transaction_session_timeout", "synchronous_commit"
+    for name in names:
         print({db.session.scalar(db.text(f"SHOW {name}")) for _ in range(9)})
 """
-    assert project.python(code) == "{'0'}\n{'0'}\n"
+    assert project.python(code) == "{'0'}\n{'0'}\n{'on'}\n"
+
+
+@pytest.mark.parametrize("end", ["pass", "raise RuntimeError('half way')"])
+def test_what_is_done_is_on_disk_when_the_command_ends(ledger, end):
+    """PostgreSQL: only the last commit waits for the disk, and it is for those before it."""
+    project = ledger("postgresql")
+    for _ in range(3):
+        project.add(
+            'op.execute("INSERT INTO ledger (step)'
+            ' VALUES (pg_current_wal_insert_lsn()::text)")'
+        )
+    project.add(end)
+    code = """
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from app import app, db
+with app.app_context():
+    options = {"isolation_level": "AUTOCOMMIT", "poolclass": sa.NullPool}
+    other = sa.create_engine(db.engine.url, **options).connect()
+    try:
+        command.upgrade(Config("alembic.ini"), "head")
+    except RuntimeError as error:
+        print(error)
+    now = other.exec_driver_sql("SELECT pg_current_wal_flush_lsn()").scalar()
+    last = "SELECT max(step::pg_lsn) FROM ledger WHERE step LIKE '%%/%%'"
+    print(other.exec_driver_sql(f"SELECT '{now}'::pg_lsn > ({last})").scalar())
+    other.close()
+    db.engine.dispose()
+"""
+    output = project.python(code)
+    assert output.splitlines()[-1] == "True", output
+    assert ("half way" in output) == (end != "pass")
+
+
+def test_the_garbage_of_a_revision_is_collected(ledger):
+    """A long data migration must not grow, as it would without the garbage collector."""
+    project = ledger("sqlite")
+    project.add(
+        """
+    import weakref
+    class Node:
+        pass
+    node = Node()
+    node.itself = node
+    first = weakref.ref(node)
+    for _ in range(100_000):
+        node = Node()
+        node.itself = node
+    print("collected:", first() is None)
+"""
+    )
+    assert "collected: True" in project.alembic("upgrade", "head")
 
 
 def test_a_transaction_of_the_app_in_memory_is_not_mixed_in(ledger):
