@@ -1,43 +1,39 @@
 """Says what was written, and what comes next. Runs in the project's folder."""
 
 import filecmp
-import json
+import os
 from itertools import count
-from pathlib import Path
 
-answers = json.loads({{cookiecutter | tojson | tojson}})
-files = [
-    Path(name)
-    for name in json.loads({{cookiecutter | environment_files | tojson | tojson}})
-]
-summary = json.loads({{cookiecutter | summary | tojson | tojson}})
+answers = {{cookiecutter | literal}}
+files = {{cookiecutter | environment_files | literal}}
+summary = {{cookiecutter | summary | literal}}
 
 
 def keep(copy):
     """Give the copy of a replaced file a name that is free, and return it."""
     for number in count(1):
-        kept = copy.with_name(copy.name[:-1] + (f".{number}" if number > 1 else ""))
-        if not kept.exists():
-            copy.rename(kept)
+        kept = copy[:-1] + (f".{number}" if number > 1 else "")
+        if not os.path.exists(kept):
+            os.rename(copy, kept)
             return kept
         if filecmp.cmp(copy, kept, shallow=False):
-            copy.unlink()  # the very same file was kept before
+            os.remove(copy)  # the very same file was kept before
             return kept
 
 
 print(f"\nWritten to {answers['project']}:")
 for file in files:
-    copy = file.with_name(f"{file.name}.before~")
+    copy = f"{file}.before~"
     kept = ""
-    if copy.exists() and filecmp.cmp(file, copy, shallow=False):
-        copy.unlink()  # made by pre_gen_project.py, and not needed
+    if os.path.exists(copy) and filecmp.cmp(file, copy, shallow=False):
+        os.remove(copy)  # made by pre_gen_project.py, and not needed
         kept = "  (as it was)"
-    elif copy.exists():
+    elif os.path.exists(copy):
         kept = f"  (yours is kept as {keep(copy)})"
-    print(f"  {file.as_posix()}{kept}")
+    print(f"  {file}{kept}")
 
 # Older versions of Alembic do not make this folder themselves.
-Path(answers["directory"], "versions").mkdir(exist_ok=True)
+os.makedirs(os.path.join(answers["directory"], "versions"), exist_ok=True)
 
 print("For")
 for line in summary["answers"]:

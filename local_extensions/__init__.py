@@ -13,7 +13,6 @@ from jinja2.ext import Extension
 
 from . import answers as rules
 from .finding import Findings, find
-from .takeover import take_over
 
 TEMPLATE = Path(__file__).parent.parent / "{{cookiecutter.project}}"
 
@@ -40,6 +39,7 @@ class FlaskAlembicEnv(Extension):
             ini_sections=lambda answers: json.loads(answers["__carried"])["sections"],
             setting_lines=setting_lines,
             summary=summary,
+            literal=lambda value: ascii(json.loads(json.dumps(value))),
             package_name=package_name,
             example_url=example_url,
             import_lines=rules.import_lines,
@@ -50,7 +50,15 @@ class FlaskAlembicEnv(Extension):
 
 
 found_in = lru_cache(find)
-taken_from = lru_cache(take_over)
+
+
+@lru_cache
+def taken_from(root, directory):
+    from .takeover import (
+        take_over,
+    )  # slow to import, and a new project does not need it
+
+    return take_over(root, directory)
 
 
 def found(answers: dict[str, str]) -> Findings:
@@ -149,6 +157,8 @@ def settle(answers):
 
 def carried(answers):
     """What is taken over from the environment that is there, as JSON."""
+    if not folder(answers).exists():
+        return json.dumps({"configure": {}, "ini": {}, "sections": "", "told": []})
     old = taken_from(str(folder(answers)), answers["directory"])
     return json.dumps(
         {
