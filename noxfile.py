@@ -52,6 +52,15 @@ def sqlalchemy_1(session):
 
 
 @nox.session
+def benchmarks(session):
+    """Compare with Flask-Migrate, Flask-Alembic and bare Alembic, and draw the result."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "benchmarks"))
+    record = ["--json", "benchmarks/results.json"]
+    session.run("python", "benchmarks/run.py", *record, *session.posargs)
+    session.run("python", "benchmarks/plot.py")
+
+
+@nox.session
 def lint(session):
     """Lint and format-check this repository; the tests do it for what is baked."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))

@@ -19,7 +19,10 @@ versions = os.path.join(os.path.dirname(files[1]), "versions")
 if os.path.exists(versions) and not os.path.isdir(versions):
     sys.exit(f"ERROR: {versions} is not a folder. Move it away, then try again.")
 
-starter, workflow = {{cookiecutter.__starter | literal}}, {{cookiecutter.__workflow | literal}}
+starter, workflow = (
+    {{cookiecutter.__starter | literal}},
+    {{cookiecutter.__workflow | literal}},
+)
 if starter:  # Cookiecutter makes no folder for a file whose name is rendered to a path
     os.makedirs(os.path.dirname(workflow), exist_ok=True)
 

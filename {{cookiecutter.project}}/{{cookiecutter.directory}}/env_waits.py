@@ -49,10 +49,10 @@ def limits(connection, seconds):
 def limits_of_transactions(connection, seconds):
     """Set what holds in one transaction: what is set for a session stays in a PgBouncer.
 
-    No revision's commit waits for the disk: over 1,000 revisions, that is half of the time.
-    But the command ends, well or with an error, by one that waits, for all that is in the
-    log before it. So a crash of the server can only undo the last revisions, as a whole,
-    of a command that goes on. https://www.postgresql.org/docs/current/wal-async-commit.html
+    No revision's commit waits for the disk, which can take as long as all of its work. But
+    the command ends, well or with an error, by one that waits, for all that is in the log
+    before it. So a crash of the server can only undo the last revisions, as a whole, of a
+    command that goes on. https://www.postgresql.org/docs/current/wal-async-commit.html
     """
     settings = "set_config('synchronous_commit', 'off', true)"
     if seconds:
