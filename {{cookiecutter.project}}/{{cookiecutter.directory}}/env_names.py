@@ -237,13 +237,10 @@ class Names:
     def there(self, schema):
         """The names that the database has, less those that are dropped."""
         names = set(self.inspector.get_table_names(schema))
-        for kind in (
-            "check_constraints",
-            "foreign_keys",
-            "indexes",
-            "unique_constraints",
-        ):
-            with suppress(NotImplementedError):
+        kinds = "check_constraints", "foreign_keys", "indexes", "unique_constraints"
+        for kind in kinds:
+            # Not every dialect has all of them, and SQLAlchemy 1.4 has none.
+            with suppress(AttributeError, NotImplementedError):
                 found = getattr(self.inspector, f"get_multi_{kind}")(schema=schema)
                 names.update(item["name"] for items in found.values() for item in items)
         for part in self.parts():

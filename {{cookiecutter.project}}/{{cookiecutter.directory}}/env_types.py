@@ -53,7 +53,8 @@ def render_item(kind, item, autogen_context):
     prefix = autogen_context.opts["user_module_prefix"]
     if kind != "type" or prefix is not None:
         return False
-    if variants := item._variant_mapping:  # no public name (SQLAlchemy 2.0 to 2.1)
+    # There is no public name for this (SQLAlchemy 2.0 to 2.1).
+    if variants := getattr(item, "_variant_mapping", None):
         plain = copy.copy(item)
         plain._variant_mapping = {}
         code = render_type(plain, autogen_context)

@@ -48,7 +48,7 @@ class Ticket(db.Model):
         status, nullable=False, server_default="new" if STAGE == 3 else "open"
     )
     labels = db.Column(
-        sa.ARRAY(label).with_variant(sa.String(20), "sqlite", "mysql"),
+        sa.String(20).with_variant(sa.ARRAY(label), "postgresql"),
         server_default="{bug}",
     )
     priority = db.Column(PriorityType)
