@@ -250,13 +250,13 @@ def with_casts(op, there, after):
         # A default stays an expression of the type before, if it is not set again.
         default = sql_of(part.existing_server_default)
         if new:
-            cast = altered({here: new}, new.type)
+            cast = altered({here: new}, new.type, had_default=True)
             again = [] if old else set_again(here, default)
             ahead.append(OnPostgresql(new.type[1], up=cast, down=again))
         if old:
             keeps = part.modify_server_default is False and not new
             again = set_again(there_after, plain(default)) if keeps else []
-            cast = altered({there_after: old}, old.type)
+            cast = altered({there_after: old}, old.type, had_default=True)
             behind.append(OnPostgresql(old.type[1], up=again, down=cast))
     return [*ahead, op, *behind]
 
@@ -447,7 +447,7 @@ def rebuilt(values, key, columns, comparisons):
     ]
 
 
-def altered(columns, key):
+def altered(columns, key, had_default=False):
     """One statement for each table whose columns get a type."""
     tables = {}
     for (schema, table, name), column in columns.items():
@@ -455,7 +455,7 @@ def altered(columns, key):
         alter, name = f"ALTER COLUMN {quote(name)}", quote(name)
         cast = f"{name}::text{brackets}::{quoted(*key)}{brackets}"
         steps = tables.setdefault((schema, table), [])
-        if column.default is not None:
+        if had_default or column.default is not None:
             steps.append(f"{alter} DROP DEFAULT")
         steps.append(f"{alter} TYPE {quoted(*key)}{brackets} USING {cast}")
         if column.default is not None:
