@@ -14,53 +14,84 @@ import sqlalchemy
 from alembic import context
 from alembic.operations import ops
 from alembic.util import CommandError
-from env_enums import change_enums, is_other_default
-from env_format import format_as_project
-from env_names import name_constraints
-from env_not_null import fill_columns
 from env_options import flag, refuse_unused
-from env_renames import find_renames
 from env_review import dotted, mark_risks
-from env_types import render_item
 
 
 def reviewed(database, databases):
-    """Options for `context.configure`: a revision is looked at before it is written."""
+    """Options for `context.configure`: a revision is looked at before it is written.
+
+    What that takes is imported when it is needed, for other commands to start fast.
+    """
+
+    types = None
 
     def look(migration_context, revision, directives):
+        nonlocal types
         # There are no public names for these two (Alembic 1.13 to 1.20).
         arguments = migration_context.opts["revision_context"].command_args
         is_check = migration_context.opts["fn"].__qualname__.startswith("check.")
-        if not arguments["autogenerate"] or not directives:
-            return
-        refuse_no_tables(databases)
-        upgrade = directives[0].upgrade_ops_list[-1]  # those of this database
-        downgrade = directives[0].downgrade_ops_list[-1]
-        if is_check:
-            change_enums(migration_context, upgrade)
-            return
-        find_renames(migration_context, upgrade)
-        refuse_drops(upgrade)
-        drop_in_order(upgrade)
-        change_enums(migration_context, upgrade)
-        fill_columns(migration_context, upgrade)
-        name_constraints(migration_context, upgrade)
-        turn_round(upgrade, downgrade)
-        name_constraints(migration_context, downgrade)
-        fill_columns(migration_context, downgrade, may_ask=False)
-        drop_indexes_with_tables(upgrade)
-        drop_indexes_with_tables(downgrade)
-        mark_risks(migration_context, upgrade)
-        if database is databases[-1]:
-            refuse_unused("rename", "default")
-            skip_no_changes(directives)
-            format_as_project()
+        if arguments["autogenerate"] and directives:
+            refuse_no_tables(databases)
+            upgrade = directives[0].upgrade_ops_list[-1]  # those of this database
+            downgrade = directives[0].downgrade_ops_list[-1]
+            import env_types as types  # now, as its file can't be found after env.py
+
+            if is_check:
+                find_changes(migration_context, upgrade)
+                return
+            improve(migration_context, upgrade, downgrade)
+            if database is databases[-1]:
+                finish(directives)
+
+    def render_item(*arguments):
+        return types.render_item(*arguments)
+
+    def compare_server_default(*arguments):
+        from env_enums import is_other_default
+
+        return is_other_default(*arguments)
 
     return {
-        "compare_server_default": is_other_default,
+        "compare_server_default": compare_server_default,
         "process_revision_directives": look,
         "render_item": render_item,
     }
+
+
+def find_changes(migration_context, upgrade):
+    """Add the changes that Alembic does not see."""
+    from env_enums import change_enums
+
+    change_enums(migration_context, upgrade)
+
+
+def improve(migration_context, upgrade, downgrade):
+    """Let a revision do what is meant, run as it is written, and say what it loses."""
+    from env_names import name_constraints
+    from env_not_null import fill_columns
+    from env_renames import find_renames
+
+    find_renames(migration_context, upgrade)
+    refuse_drops(upgrade)
+    drop_in_order(upgrade)
+    find_changes(migration_context, upgrade)
+    fill_columns(migration_context, upgrade)
+    name_constraints(migration_context, upgrade)
+    turn_round(upgrade, downgrade)
+    name_constraints(migration_context, downgrade)
+    fill_columns(migration_context, downgrade, may_ask=False)
+    drop_indexes_with_tables(upgrade)
+    drop_indexes_with_tables(downgrade)
+    mark_risks(migration_context, upgrade)
+
+
+def finish(directives):
+    from env_format import format_as_project
+
+    refuse_unused("rename", "default")
+    skip_no_changes(directives)
+    format_as_project()
 
 
 def refuse_no_tables(databases):

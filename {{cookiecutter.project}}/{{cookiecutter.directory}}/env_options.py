@@ -114,7 +114,7 @@ def all_agree(*callbacks):
 
 
 def first_that_does(*callbacks):
-    """For `render_item`, where False means that the function leaves it to others."""
+    """One `render_item`, where False means that it is left to the next."""
 
     def render(*args):
         for callback in callbacks:
