@@ -42,7 +42,7 @@ class Sample(db.Model):
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     day: Mapped[datetime.date] = mapped_column(primary_key=True)
-    kind: Mapped[Kind] = mapped_column(Enum(Kind, native_enum=IS_NATIVE))
+    kind: Mapped[Kind] = mapped_column(Enum(Kind))
     amount: Mapped[decimal.Decimal] = mapped_column(Numeric(6, 2))
     ratio: Mapped[float]
     is_new: Mapped[bool]
@@ -152,8 +152,7 @@ def test_life_of_a_new_project(bake, tmp_path, kind):
         project.edit("app.py", "import os\n", imports)
         names = "import JSON, Enum, Numeric, ForeignKey,"
         project.edit("app.py", "import ForeignKey,", names)
-        more = MORE_MODELS.replace("IS_NATIVE", str(kind != "postgresql"))
-        project.edit("app.py", "\n\napp = Flask", f"{more}\n\napp = Flask")
+        project.edit("app.py", "\n\napp = Flask", f"{MORE_MODELS}\n\napp = Flask")
         assert "New upgrade operations" in project.alembic("check", fails=True)
         project.alembic("revision", "--autogenerate", "-m", "add samples")
         _, *steps = workflow_steps(project)[:6]
