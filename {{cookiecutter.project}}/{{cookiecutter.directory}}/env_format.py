@@ -20,19 +20,19 @@ OPTIONS = {"ruff": ["format", "--quiet", "--force-exclude"], "black": ["--quiet"
 
 def format_as_project():
     script = context.script
-    if script.hooks or not formatter_of(Path(script.dir)):
+    if context.config.get_section("post_write_hooks") or not formatter_of(script.dir):
         return
     write_hooks.register("as_project")(run_formatter)
-    # `hooks` is not documented: a dict before Alembic 1.16, and a list since (seen: 1.20).
-    if isinstance(script.hooks, dict):
-        script.hooks = {"hooks": "as_project", "as_project.type": "as_project"}
-    else:
+    # Not documented: the dict `hook_config`, since Alembic 1.16 the list `hooks` (1.20).
+    if hasattr(script, "hooks"):
         script.hooks = [{"_hook_name": "as_project", "type": "as_project"}]
+    else:
+        script.hook_config = {"hooks": "as_project", "as_project.type": "as_project"}
 
 
 def formatter_of(path):
     """The name of the formatter that the nearest settings above `path` are for, or None."""
-    for folder in path.resolve().parents:
+    for folder in Path(path).resolve().parents:
         if (folder / "ruff.toml").is_file() or (folder / ".ruff.toml").is_file():
             return "ruff"
         pyproject = folder / "pyproject.toml"
@@ -46,7 +46,7 @@ def formatter_of(path):
 
 
 def run_formatter(path, options):
-    name = formatter_of(Path(path))
+    name = formatter_of(path)
     beside = os.pathsep.join(
         [os.path.dirname(sys.executable), os.environ.get("PATH", "")]
     )
