@@ -42,6 +42,14 @@ class RenameColumn(ops.AlterColumnOp):
         return self.of(self, self.modify_name, self.column_name, self.column)
 
 
+@renderers.dispatch_for(RenameColumn)
+def render_rename_column(autogen_context, op):
+    text = renderers.dispatch(ops.AlterColumnOp)(autogen_context, op)
+    if "new_column_name=" in text:
+        return text
+    return f"{text[:-1]}, new_column_name={op.modify_name!r})"  # Alembic 1.13
+
+
 class RenameTable(ops.RenameTableOp):
     """`rename_table`, which Alembic's own autogenerate does not write."""
 
