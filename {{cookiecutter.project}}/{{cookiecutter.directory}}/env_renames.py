@@ -47,7 +47,7 @@ def render_rename_column(autogen_context, op):
     text = renderers.dispatch(ops.AlterColumnOp)(autogen_context, op)
     if "new_column_name=" in text:
         return text
-    return f"{text[:-1]}, new_column_name={op.modify_name!r})"  # Alembic 1.13
+    return f"{text[:-1]}, new_column_name={op.modify_name!r})"  # before Alembic 1.15
 
 
 class RenameTable(ops.RenameTableOp):
