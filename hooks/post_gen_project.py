@@ -2,6 +2,7 @@
 
 import filecmp
 import os
+import sys
 from itertools import count
 
 answers = {{cookiecutter | literal}}
@@ -20,6 +21,9 @@ def keep(copy):
             os.remove(copy)  # the very same file was kept before
             return kept
 
+
+if not summary:
+    sys.exit()  # cruft updates the project, and this is a copy to compare
 
 print(f"\nWritten to {answers['project']}:")
 for file in files:

@@ -23,6 +23,11 @@ starter, workflow = (
     {{cookiecutter.__starter | literal}},
     {{cookiecutter.__workflow | literal}},
 )
+if {{cookiecutter | is_by_cruft | literal}}:
+    if os.path.exists(".cruft.json"):
+        sys.exit("ERROR: .cruft.json exists. `cruft update` brings a later version.")
+    if starter and set(os.listdir()) - {".git"}:
+        sys.exit("ERROR: the folder has files. Run cruft in it, with project=.")
 if starter:  # Cookiecutter makes no folder for a file whose name is rendered to a path
     os.makedirs(os.path.dirname(workflow), exist_ok=True)
 

@@ -5,6 +5,7 @@ https://cookiecutter.readthedocs.io/en/stable/advanced/local_extensions.html
 
 import json
 import re
+import sys
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,13 +16,17 @@ from . import answers as rules
 from .finding import Findings, find
 
 TEMPLATE = Path(__file__).parent.parent / "{{cookiecutter.project}}"
+started_in = Path.cwd()
 
 
 class FlaskAlembicEnv(Extension):
     """The filters of the template. Each is called with the dict of answers so far."""
 
     def __init__(self, environment):
+        global started_in
         super().__init__(environment)
+        if not TEMPLATE.parent.samefile("."):  # from where the hooks are rendered
+            started_in = Path.cwd()
         environment.filters.update(
             project_default=project_default,
             app_default=app_default,
@@ -30,17 +35,17 @@ class FlaskAlembicEnv(Extension):
             models_default=models_default,
             directory_default=directory_default,
             check_answers=check_answers,
-            starter=starter,
-            source=source,
+            starter=as_stored("__starter", starter),
+            source=as_stored("__source", source),
             settle=settle,
+            is_by_cruft=is_by_cruft,
             environment_files=environment_files,
-            carried=carried,
+            carried=as_stored("__carried", carried),
             ini_lines=ini_lines,
             ini_sections=lambda answers: json.loads(answers["__carried"])["sections"],
             setting_lines=setting_lines,
             summary=summary,
             literal=lambda value: ascii(json.loads(json.dumps(value))),
-            package_name=package_name,
             example_url=example_url,
             import_lines=rules.import_lines,
             path_lines=lambda answers: rules.path_lines(
@@ -67,8 +72,44 @@ def found(answers: dict[str, str]) -> Findings:
 
 
 def folder(answers: dict[str, str]) -> Path:
-    """The project's folder. While the questions are asked, `-o` is not known yet."""
-    return Path(answers.get("_output_dir", "."), answers["project"]).absolute()
+    """The project's folder. While the questions are asked, `-o` is not known yet.
+
+    cruft never says it, so the folder is looked for where the command was started.
+    """
+    return Path(answers.get("_output_dir", started_in), answers["project"]).absolute()
+
+
+def is_by_cruft(answers: dict[str, str]) -> bool:
+    """Whether cruft renders the files. That shows when the questions are answered."""
+    return "_commit" in answers
+
+
+def stored(answers: dict[str, str]) -> dict[str, str]:
+    """The answers in the project's .cruft.json, by which cruft brings a later version.
+
+    It renders the old version and the new one in empty folders, and merges what differs.
+    It hands over the answers that can be given, but not what was found in the project's
+    folder. That is taken from here, so that the old version is rendered as it was.
+    """
+    for place in (started_in, folder(answers)):
+        try:
+            text = (place / ".cruft.json").read_text(encoding="utf-8")
+            context = json.loads(text)["context"]["cookiecutter"]
+            if context["project"] == answers["project"]:
+                return context
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # none, or one of another template
+    return {}
+
+
+def as_stored(name, find):
+    """A filter that takes an answer from .cruft.json, and finds it if it is not there."""
+
+    def answer(answers):
+        context = stored(answers)
+        return context[name] if name in context else find(answers)
+
+    return answer
 
 
 def is_empty(path: Path) -> bool:
@@ -118,13 +159,13 @@ def check_answers(answers):
 
 
 def starter(answers):
-    """Non-empty where a new project begins: in no folder or an empty one.
+    """The name of the new project, where one begins: in no folder or an empty one.
 
     An app named by the answers that is not the starter's lives elsewhere: then the
     Alembic environment alone is written.
     """
     is_starters = all(answers[name] == rules.STARTER[name] for name in rules.STARTER)
-    return "yes" if is_starters and is_empty(folder(answers)) else ""
+    return package_name(answers) if is_starters and is_empty(folder(answers)) else ""
 
 
 def source(answers):
@@ -145,6 +186,8 @@ def settle(answers):
     Called by the first hook, before anything is written. What it finds replaces the
     answers that the templates are rendered with.
     """
+    if is_by_cruft(answers):
+        return ""
     check_answers(answers)
     if "_output_dir" in answers and not is_empty(folder(answers)):
         answers.update(
@@ -232,7 +275,14 @@ def environment_files(answers):
 
 
 def summary(answers):
-    """What the last hook tells the user: each answer, and where it was found."""
+    """What the last hook tells the user: each answer, and where it was found.
+
+    Nothing in an update by cruft, where the project is not what is written to.
+    """
+    if is_by_cruft(answers):
+        forget_this_version()
+        if stored(answers):
+            return {}
     findings = found(answers)
     places = {}
     for name in ("app", "db", "metadata"):
@@ -256,3 +306,13 @@ def summary(answers):
     found_in.cache_clear()  # the next run in this process reads the code anew
     taken_from.cache_clear()
     return {"answers": lines, "settings": json.loads(answers["__carried"])["told"]}
+
+
+def forget_this_version():
+    """Let cruft, which renders two versions in one process, import the other one's code."""
+    from shutil import rmtree  # slow to import, and only cruft needs it
+
+    for name in list(sys.modules):
+        if name.partition(".")[0] == __name__:
+            del sys.modules[name]
+    rmtree(Path(__file__).parent / "__pycache__", ignore_errors=True)

@@ -60,14 +60,14 @@ class Project:
     def write(self, name, text):
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", newline="\n")
         return path
 
     def edit(self, name, old, new):
         path = self.path / name
         text = path.read_text(encoding="utf-8")
         assert old in text
-        path.write_text(text.replace(old, new), encoding="utf-8")
+        path.write_text(text.replace(old, new), encoding="utf-8", newline="\n")
 
     def read(self, name):
         return (self.path / name).read_text(encoding="utf-8")
