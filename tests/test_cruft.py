@@ -120,6 +120,14 @@ V2 = {
 }
 
 
+def test_changes_name_the_version():
+    """What env.py says is found in CHANGES.md, with what to change by hand."""
+    _, *versions = (ROOT / "CHANGES.md").read_text(encoding="utf-8").split("\n## ")
+    answers = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
+    assert versions[0].split()[0] == answers["_version"]
+    assert all("\n### In your files\n" in version for version in versions)
+
+
 def create(cwd, template, *options, fails=False, **answers):
     """Let cruft write v1 of the template, and return what it says."""
     answers = [f"--extra-context={json.dumps(answers)}"] if answers else []
