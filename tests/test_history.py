@@ -307,13 +307,13 @@ def test_rebase_moves_the_younger_branch(fork):
         "  now comes after old (migrations/versions/old.py).\n"
         "migrations/head.txt names newer (migrations/versions/newer.py).\n"
         "\n"
-        "A database where `alembic current` tells new or newer has not run what now comes"
+        "A database where `alembic current` shows new or newer has not run what now comes"
         " before it. Run there:\n"
         "  alembic stamp first\n"
         "  alembic upgrade old\n"
         "  alembic stamp REVISION\n"
-        "where REVISION is what `alembic current` told at first.\n"
-        "Where it tells old as well, only that last line, with --purge.\n"
+        "where REVISION is what `alembic current` showed at first.\n"
+        "Where it shows old too, run only the last line, with --purge.\n"
     )
     assert fork.down("new") == "old"
     assert fork.read("migrations/versions/old.py") == old
@@ -338,7 +338,7 @@ def test_rebase_of_three_heads(fork):
     output = fork.one_head("rebase")
     line = [fork.down(id) for id in ("newest", "new", "old")]
     assert line == ["newer", "old", "first"]
-    assert "tells newest has not" in output and "alembic upgrade newer" in output
+    assert "shows newest has not" in output and "alembic upgrade newer" in output
     fork.one_head()
 
 

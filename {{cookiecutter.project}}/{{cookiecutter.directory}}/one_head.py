@@ -428,7 +428,7 @@ def tell_databases(before, after, parents):
             needs.setdefault(tuple(steps), []).append(id)
     for steps, ids in needs.items():
         print(
-            f"\nA database where `alembic current` tells {' or '.join(ids)} has not run what"
+            f"\nA database where `alembic current` shows {' or '.join(ids)} has not run what"
             " now comes before it. Run there:"
         )
         for step in (
@@ -437,10 +437,10 @@ def tell_databases(before, after, parents):
         ):
             print(f"  {step}")
         if len(ids) > 1:
-            print("where REVISION is what `alembic current` told at first.")
+            print("where REVISION is what `alembic current` showed at first.")
         if len(steps) == 2:
             onto = steps[1].split()[-1]
-            print(f"Where it tells {onto} as well, only that last line, with --purge.")
+            print(f"Where it shows {onto} too, run only the last line, with --purge.")
 
 
 def main():
