@@ -151,7 +151,7 @@ def value_of(migration_context, changes, table, column, may_ask):
             if not isinstance(value, PLAIN):
                 in_sql(value, migration_context.dialect)
             return value
-    question = f"{name} is NOT NULL: what do the rows get that are there?"
+    question = f"{name} is NOT NULL: which value do existing rows get?"
     value = None
     if may_ask:
         value = ask(question, lambda text: parsed(text, column.type))
