@@ -68,6 +68,21 @@ def test_types_that_are_not_of_sqlalchemy(adopt, tmp_path, kind):
         ]
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql", "mysql"])
+def test_server_defaults(adopt, tmp_path, kind):
+    """What is the same is not reported, and is no reason to fail, as it is in Alembic."""
+    project = adopt("defaults")
+    with database(kind, tmp_path) as url:
+        on(project, url)
+        project.python(
+            "from app import app, db; app.app_context().push(); db.create_all()"
+        )
+        assert "No new upgrade" in project.alembic("check")
+        output = project.alembic("check", fails=True, OLD="true")
+        assert output.count("'modify_default', None, 'item', 'is_old'") == 2
+        assert output.count("modify_default") == 2
+
+
 MEMBERS = (
     "INSERT INTO team (id) VALUES (1)",
     "INSERT INTO member (id, email, team_id, low, high) VALUES (1, 'a@b', 1, 2, 3)",

@@ -47,13 +47,14 @@ def reviewed(database, databases):
     def render_item(*arguments):
         return types.render_item(*arguments)
 
-    def compare_server_default(*arguments):
-        from env_enums import is_other_default
+    def include_name(*_):  # asked before anything is compared
+        from env_enums import compare_defaults
 
-        return is_other_default(*arguments)
+        compare_defaults(context.get_context().impl)
+        return True
 
     return {
-        "compare_server_default": compare_server_default,
+        "include_name": include_name,
         "process_revision_directives": look,
         "render_item": render_item,
     }

@@ -18,6 +18,7 @@ from sqlalchemy.schema import CreateIndex
 DIALECT = postgresql.dialect(paramstyle="named")
 quote = DIALECT.identifier_preparer.quote
 
+BOOLEANS = {"true": "1", "false": "0"}
 HANDLED = set()  # the names of the types that are made, changed and dropped here
 
 COLUMNS = sqlalchemy.text("""
@@ -101,16 +102,45 @@ def render_enum(item, autogen_context):
     return code
 
 
-def is_other_default(migration_context, column, model_column, default, wanted, text):
+def compare_defaults(impl):
+    """Compare the defaults of columns as `is_other_default` does, or else as Alembic does.
+
+    Not by the option `compare_server_default`, with which Alembic 1.20 fails at a column
+    that is computed or an identity.
+    """
+    theirs = impl.compare_server_default
+    if getattr(theirs, "__func__", None) is None:  # it was called before
+        return
+
+    def compare_server_default(column, model_column, wanted, default):
+        other = is_other_default(impl.dialect, column, model_column, wanted, default)
+        if other is None:
+            other = theirs(column, model_column, wanted, default)
+        return other
+
+    impl.compare_server_default = compare_server_default
+
+
+def is_other_default(dialect, column, model_column, wanted, default):
     """Whether a default is another than the models want, or None where Alembic tells.
 
-    Alembic lets PostgreSQL compare them, which fails for a value that it does not have yet.
+    Alembic lets PostgreSQL compare them, which fails for an enum's value that it does not
+    have yet, for JSON, and for a text with a quote. On MySQL it takes `true` for another
+    default than `1`.
     """
-    enum, _ = enum_of(column.type)
-    wanted = plain(sql_of(wanted))
-    if migration_context.dialect.name != "postgresql" or enum is None:
+    if not default or not wanted:
         return None
-    return plain(default) != wanted if default and wanted else None
+    enum, _ = enum_of(column.type)
+    is_json = type(column.type) is postgresql.JSON
+    if dialect.name == "postgresql" and (is_json or enum is not None):
+        return plain(default) != plain(sql_of(model_column.server_default))
+    text = model_column.server_default.arg
+    if isinstance(text, str) and "'" in text:
+        text = re.sub(r"^'|'$", "", text)  # as Alembic writes it
+        return re.sub(r"''|\\'", "'", plain(default)) not in (text, f"'{text}'")
+    if dialect.name in ("mysql", "mariadb") and wanted.lower() in BOOLEANS:
+        return default.strip("'") not in (wanted, BOOLEANS[wanted.lower()])
+    return None
 
 
 def change_enums(migration_context, changes):

@@ -127,7 +127,6 @@ def first_that_does(*callbacks):
 
 
 TOGETHER = {
-    "compare_server_default": lambda one, more: more if one is True else one,
     "include_name": all_agree,
     "include_object": all_agree,
     "on_version_apply": lambda one, more: [*in_list(one), *in_list(more)],
