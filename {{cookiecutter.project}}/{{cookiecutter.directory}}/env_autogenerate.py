@@ -77,8 +77,8 @@ def improve(migration_context, upgrade, downgrade):
     refuse_drops(upgrade)
     drop_in_order(upgrade)
     find_changes(migration_context, upgrade)
-    fill_columns(migration_context, upgrade)
     name_constraints(migration_context, upgrade)
+    fill_columns(migration_context, upgrade)  # after the CHECKs are out of the columns
     turn_round(upgrade, downgrade)
     name_constraints(migration_context, downgrade)
     fill_columns(migration_context, downgrade, may_ask=False)

@@ -9,6 +9,7 @@ Then the column is added, filled, and gets NOT NULL. Without a value it is added
 which fails where the table has rows, and a comment in the revision says so.
 """
 
+import json
 from contextlib import suppress
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -19,7 +20,7 @@ from alembic.operations import ops
 from alembic.util import CommandError
 from env_options import USED, answers, ask
 from env_review import comment_on, dotted
-from sqlalchemy import Column, Enum, func, literal
+from sqlalchemy import ARRAY, JSON, Column, Enum, LargeBinary, cast, func, literal
 from sqlalchemy.exc import CompileError
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.types import TypeDecorator
@@ -70,7 +71,7 @@ def render_fill(autogen_context, fill):
         parts.append(f"schema={fill.table.schema!r}")
     pairs = []
     for name, value in fill.values.items():
-        text = repr(value)
+        text = f"{op}inline_literal({value!r})"  # in --sql, too
         if not isinstance(value, PLAIN):
             text = f"{sa}literal_column({in_sql(value, autogen_context.dialect)!r})"
         pairs.append(f"{name!r}: {text}")
@@ -166,11 +167,16 @@ def default_of(column):
     default = column.default
     if default is None or default.is_sequence or default.is_callable:
         return None
+    if isinstance(column.type, JSON) and default.is_scalar:
+        return json.dumps(default.arg)
+    if isinstance(plain_type(column.type), LargeBinary):
+        return None  # SQLAlchemy writes it wrong
     if default.is_clause_element or (
         is_plain(column.type) and isinstance(default.arg, PLAIN)
     ):
         return default.arg
-    return literal(default.arg, column.type)
+    value = literal(default.arg, column.type)
+    return cast(value, column.type) if isinstance(column.type, ARRAY) else value
 
 
 def is_plain(type_):
@@ -178,13 +184,19 @@ def is_plain(type_):
     return not isinstance(type_, (Enum, TypeDecorator))
 
 
+def plain_type(type_):
+    """The type that is stored."""
+    while isinstance(type_, TypeDecorator):
+        type_ = type_.impl
+    return type_
+
+
 def parsed(text, type_):
     """The value that somebody has written, as the database stores it.
 
     :raises ValueError: with what to write instead.
     """
-    while isinstance(type_, TypeDecorator):
-        type_ = type_.impl
+    type_ = plain_type(type_)
     if isinstance(type_, Enum):
         if text not in type_.enums:
             raise ValueError(f"Give one of {', '.join(type_.enums)}")

@@ -200,16 +200,23 @@ def keep_foreign_keys(table, old_name, new_name):
     """Don't drop and create again what refers to a renamed table: it follows by itself."""
     for drop in of_kind(table, ops.DropConstraintOp):
         was = drop.reverse()
+        if (
+            not isinstance(was, ops.CreateForeignKeyOp)
+            or was.referent_table != old_name
+        ):
+            continue
         for add in of_kind(table, ops.CreateForeignKeyOp):
-            if (
-                isinstance(was, ops.CreateForeignKeyOp)
-                and (was.referent_table, add.referent_table) == (old_name, new_name)
-                and (was.local_cols, was.remote_cols)
-                == (add.local_cols, add.remote_cols)
+            if add.referent_table == new_name and (was.local_cols, was.remote_cols) == (
+                add.local_cols,
+                add.remote_cols,
             ):
                 table.ops.remove(drop)
                 table.ops.remove(add)
                 break
+        else:  # the downgrade makes it again before the table has its old name
+            was.referent_table = new_name
+            key = ops.DropConstraintOp.from_constraint(was.to_constraint())
+            table.ops[table.ops.index(drop)] = key
 
 
 def rename_columns(impl, changes):

@@ -1,4 +1,3 @@
-
 from app import db
 
 
@@ -20,3 +19,4 @@ class Post(db.Model):
 class Remark(db.Model):
     id = db.Column(db.Integer, primary_key=True)
     post_id = db.Column(db.ForeignKey("post.id"), nullable=False)
+    source_id = db.Column(db.ForeignKey("post.id"), nullable=True)
