@@ -18,7 +18,8 @@ from sqlalchemy.schema import CreateIndex
 DIALECT = postgresql.dialect(paramstyle="named")
 quote = DIALECT.identifier_preparer.quote
 
-BOOLEANS = {"true": "1", "false": "0"}
+# What MySQL makes of a default.
+ON_MYSQL = {"true": "1", "false": "0", "now()": "current_timestamp"}
 HANDLED = set()  # the names of the types that are made, changed and dropped here
 
 COLUMNS = sqlalchemy.text("""
@@ -126,7 +127,7 @@ def is_other_default(dialect, column, model_column, wanted, default):
 
     Alembic lets PostgreSQL compare them, which fails for an enum's value that it does not
     have yet, for JSON, and for a text with a quote. On MySQL it takes `true` for another
-    default than `1`.
+    default than `1`, and `now()` than `current_timestamp()`.
     """
     if not default or not wanted:
         return None
@@ -138,8 +139,9 @@ def is_other_default(dialect, column, model_column, wanted, default):
     if isinstance(text, str) and "'" in text:
         text = re.sub(r"^'|'$", "", text)  # as Alembic writes it
         return re.sub(r"''|\\'", "'", plain(default)) not in (text, f"'{text}'")
-    if dialect.name in ("mysql", "mariadb") and wanted.lower() in BOOLEANS:
-        return default.strip("'") not in (wanted, BOOLEANS[wanted.lower()])
+    if dialect.name in ("mysql", "mariadb") and wanted.lower() in ON_MYSQL:
+        default = default.lower().strip("'").removesuffix("()")
+        return default not in (wanted.lower(), ON_MYSQL[wanted.lower()])
     return None
 
 

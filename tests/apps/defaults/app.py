@@ -19,6 +19,7 @@ class Item(db.Model):
     double = db.Column(db.Integer, db.Computed("size * 2", persisted=True))
     owner = db.Column(db.String(20), server_default="nobody's")
     data = db.Column(db.JSON, server_default=db.text("'{}'"))
+    made = db.Column(db.DateTime, server_default=db.func.now())
     is_new = db.Column(db.Boolean, server_default=db.true())
     is_old = db.Column(
         db.Boolean, server_default=db.text(os.environ.get("OLD", "false"))
