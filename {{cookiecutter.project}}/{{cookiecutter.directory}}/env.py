@@ -26,6 +26,8 @@ config = context.config
 load_env_files(root)
 os.environ["ALEMBIC_RUNNING"] = "1"  # for code that should not run in a migration
 
+# With errors in one line; threads of the app don't keep the command from ending, and
+# nothing is collected as garbage while modules are imported.
 with explained(), daemon_threads(), gc_off():
 {{ cookiecutter | import_lines }}
 
@@ -69,8 +71,9 @@ try:
     with app.app_context():
         databases = databases_of(db, metadata)
         url = databases[0].engine.url.render_as_string(hide_password=False)
+        # Only for code that asks for it: what connects is the app's engine.
         config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
         run(work, databases)
 finally:
     os.environ.pop("ALEMBIC_RUNNING", None)
-    forget(here)
+    forget(here)  # for another environment in this process

@@ -35,7 +35,10 @@ class explained:
     An error inside the application's own code keeps its traceback.
     """
 
+    runs = 0  # of env.py: an app may run Alembic while env.py imports it
+
     def __enter__(self):
+        explained.runs += 1
         # No public name for it (Alembic 1.20). An app that itself runs Alembic while it is
         # imported takes the `context` of this run away.
         self.environment = context._proxy
@@ -43,6 +46,7 @@ class explained:
     def __exit__(self, kind, error, traceback):
         self.environment.__enter__()
         if error is not None:
+            explained.runs -= 1
             os.environ.pop("ALEMBIC_RUNNING", None)
         message = str(error)
         if isinstance(error, (ImportError, AttributeError, TypeError)):
@@ -135,6 +139,9 @@ def gc_off():
 
 def forget(folder):
     """Let another environment in this process import its own files of these names."""
+    explained.runs -= 1
+    if explained.runs:
+        return
     if context.config.cmd_opts:
         gc.unfreeze()  # for a program that goes on
     if folder in sys.path:

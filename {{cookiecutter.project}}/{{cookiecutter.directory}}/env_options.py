@@ -82,7 +82,7 @@ def ask(question, answers):
     while True:
         try:
             text = input(f"{question} ").strip()
-        except EOFError:
+        except (EOFError, KeyboardInterrupt):
             raise CommandError("No answer: nothing is written") from None
         try:
             return answers[text.lower()] if isinstance(answers, dict) else answers(text)

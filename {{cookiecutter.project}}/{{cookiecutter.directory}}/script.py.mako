@@ -13,7 +13,6 @@ revision = ${repr(up_revision).replace("'", '"')}
 down_revision = ${repr(down_revision).replace("'", '"')}
 branch_labels = ${repr(branch_labels).replace("'", '"')}
 depends_on = ${repr(depends_on).replace("'", '"')}
-
 <% names = config.attributes.get("engine_names") %>\
 % if names:
 
