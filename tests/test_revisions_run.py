@@ -83,6 +83,27 @@ def test_server_defaults(adopt, tmp_path, kind):
         assert output.count("modify_default") == 2
 
 
+def test_renames_with_what_has_no_name(adopt, tmp_path):
+    """A unique constraint stays, and a default that changes with the name is changed."""
+    project = adopt("defaults")
+    options = []
+    for answer in ("chamber:room", "note.body:text", "note.mood:tone"):
+        options += ["-x", f"rename={answer}"]
+    with database("sqlite", tmp_path) as url:
+        on(project, url)
+        revision(project, "first")
+        project.alembic("upgrade", "head")
+        new = {"NEW": "1"}
+        project.alembic(*options, "revision", "--autogenerate", "-m", "second", **new)
+        project.alembic("upgrade", "head")
+        assert "No new upgrade" in project.alembic("check", **new)
+        insert = "INSERT INTO room (number) VALUES (1)"
+        with pytest.raises(sa.exc.IntegrityError):
+            execute(url, insert, insert)
+        project.alembic("downgrade", "-1")
+        assert execute(url, "PRAGMA table_info(note)")[2][4] is None
+
+
 MEMBERS = (
     "INSERT INTO team (id) VALUES (1)",
     "INSERT INTO member (id, email, team_id, low, high) VALUES (1, 'a@b', 1, 2, 3)",

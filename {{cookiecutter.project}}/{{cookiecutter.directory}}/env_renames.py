@@ -10,6 +10,7 @@ Without an answer the old one is dropped, and a comment in the revision says so.
 
 from alembic.autogenerate import renderers
 from alembic.operations import ops
+from env_enums import literal, plain
 from env_options import USED, answers, ask
 from env_review import comment_on, dotted
 from sqlalchemy import UniqueConstraint
@@ -164,8 +165,13 @@ def rename_table(changes, drop, create):
 
 def drop_uniques(old, new):
     kept = {constraint.name for constraint in uniques_of(new)} | {None}
+    unnamed = [
+        constraint.columns.keys()
+        for constraint in uniques_of(new)
+        if constraint.name is None
+    ]
     for constraint in uniques_of(old):
-        if constraint.name not in kept:
+        if constraint.name not in kept and constraint.columns.keys() not in unnamed:
             yield ops.DropConstraintOp.from_constraint(constraint)
 
 
@@ -267,9 +273,21 @@ def other_changes(impl, table, old, new):
         modify_nullable=None if old.nullable == new.nullable else new.nullable,
         modify_comment=False if old.comment == new.comment else new.comment,
     )
-    if (old.server_default is None) != (new.server_default is None):
+    if is_other_default(old, new):
+        change.existing_server_default = old.server_default
         change.modify_server_default = new.server_default
     return [change] if change.has_changes() else []
+
+
+def is_other_default(old, new):
+    """Whether the server default changes, as far as it is a value."""
+    old, new = old.server_default, new.server_default
+    if old is None or new is None:
+        return (old is None) != (new is None)
+    text, wanted = getattr(old, "arg", None), getattr(new, "arg", None)
+    if not isinstance(wanted, str) or text is None:
+        return False
+    return plain(str(text)) not in (wanted, literal(wanted))
 
 
 def take_drops(changes):

@@ -1,4 +1,4 @@
-"""Server defaults that are hard to compare."""
+"""Server defaults that are hard to compare, and two renames."""
 
 import os
 
@@ -24,3 +24,26 @@ class Item(db.Model):
     is_old = db.Column(
         db.Boolean, server_default=db.text(os.environ.get("OLD", "false"))
     )
+
+
+if "NEW" in os.environ:
+
+    class Room(db.Model):
+        id = db.Column(db.Integer, primary_key=True)
+        number = db.Column(db.Integer, unique=True)
+
+    class Note(db.Model):
+        id = db.Column(db.Integer, primary_key=True)
+        text = db.Column(db.String(9), server_default="b")
+        tone = db.Column(db.String(5), server_default="calm")
+
+else:
+
+    class Chamber(db.Model):
+        id = db.Column(db.Integer, primary_key=True)
+        number = db.Column(db.Integer, unique=True)
+
+    class Note(db.Model):
+        id = db.Column(db.Integer, primary_key=True)
+        body = db.Column(db.String(9), server_default="a")
+        mood = db.Column(db.String(5))
