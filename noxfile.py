@@ -71,4 +71,5 @@ def lint(session):
 def run_tests(session, *options):
     groups = nox.project.dependency_groups(PYPROJECT, "tests")
     session.install(*groups, *options)
-    session.run("pytest", "-n", "auto", *session.posargs)
+    workers = str(os.cpu_count() + 1)  # a part of the tests only waits for locks
+    session.run("pytest", "-n", workers, "--dist", "worksteal", *session.posargs)
