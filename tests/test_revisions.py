@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import re
 import select
 import subprocess
@@ -151,6 +150,7 @@ def test_nobody_to_ask(staff):
 
 def at_a_terminal(project, *command, answers):
     """Run a command at a pseudo-terminal, and give each answer when its question is there."""
+    pty = pytest.importorskip("pty")
     here, there = pty.openpty()
     process = subprocess.Popen(
         [project.script(command[0]), *command[1:]],
