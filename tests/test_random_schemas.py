@@ -158,7 +158,7 @@ def test_from_any_schema_to_any_other(kind, tmp_path, bake, monkeypatch):
         monkeypatch.syspath_prepend(str(project.path))
 
         @settings(
-            max_examples=int(os.environ.get("EXAMPLES", "5")),
+            max_examples=int(os.environ.get("EXAMPLES", "3")),
             deadline=None,
             derandomize=True,
             phases=[Phase.generate],  # shrinking would take minutes
