@@ -73,7 +73,11 @@ def names_in(database):
 
 
 def is_foreign(schema, name):
-    return is_ignored(name) or (schema, name) in special() or is_known(schema, name)
+    return (
+        is_ignored(name)
+        or (schema, name) in special(context.get_bind())
+        or is_known(schema, name)
+    )
 
 
 def is_ignored(name):
@@ -84,13 +88,13 @@ def is_ignored(name):
 
 
 @cache
-def special():
+def special(connection):
     """Tables of which the database says that nobody wrote a model for them."""
-    query = QUERIES.get(context.get_bind().dialect.name)
+    query = QUERIES.get(connection.dialect.name)
     if query is None:
         return set()
     with suppress(OperationalError):  # SQLite before 3.37
-        rows = context.get_bind().exec_driver_sql(query)
+        rows = connection.exec_driver_sql(query)
         return {(plain(schema), name) for schema, name in rows}
     return set()
 
