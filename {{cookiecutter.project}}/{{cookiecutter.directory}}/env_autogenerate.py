@@ -15,7 +15,7 @@ from alembic import context
 from alembic.operations import ops
 from alembic.util import CommandError
 from env_options import flag, refuse_unused
-from env_review import dotted, mark_risks
+from env_review import dotted, mark_risks, of_kind, remove_empty
 
 
 def reviewed(database, databases):
@@ -109,11 +109,7 @@ def refuse_drops(changes):
 
     A table that no revision of ours mentions was made by somebody else.
     """
-    drops = {
-        (op.schema, op.table_name)
-        for op in changes.ops
-        if isinstance(op, ops.DropTableOp)
-    }
+    drops = {(op.schema, op.table_name) for op in of_kind(changes, ops.DropTableOp)}
     if not drops or flag("allow-drops"):
         return
     revisions = ""
@@ -142,16 +138,15 @@ def refuse_drops(changes):
 
 def drop_in_order(changes):
     """Drop what refers to something before it: Alembic 1.20 has it the other way round."""
-    drops = [op for op in changes.ops if isinstance(op, ops.DropTableOp)]
+    drops = of_kind(changes, ops.DropTableOp)
     changes.ops[:] = [op for op in changes.ops if op not in drops]
     while drops:
         targets = {target for op in drops for target in targets_of(op)}
         free = [op for op in drops if dotted(op) not in targets] or drops
         changes.ops += free
         drops = [op for op in drops if op not in free]
-    for op in changes.ops:
-        if isinstance(op, ops.ModifyTableOps):
-            op.ops.sort(key=lambda part: not is_foreign_key_drop(part))
+    for table in of_kind(changes, ops.ModifyTableOps):
+        table.ops.sort(key=lambda part: not is_foreign_key_drop(part))
 
 
 def targets_of(drop):
@@ -167,20 +162,21 @@ def is_foreign_key_drop(op):
 
 def drop_indexes_with_tables(changes):
     """Drop no index just before its table: MySQL keeps one that a foreign key needs."""
-    dropped = {dotted(op) for op in changes.ops if isinstance(op, ops.DropTableOp)}
-    for op in changes.ops:
-        if isinstance(op, ops.ModifyTableOps) and dotted(op) in dropped:
-            op.ops = [part for part in op.ops if not isinstance(part, ops.DropIndexOp)]
-    changes.ops[:] = [op for op in changes.ops if getattr(op, "ops", True)]
+    dropped = {dotted(op) for op in of_kind(changes, ops.DropTableOp)}
+    for table in of_kind(changes, ops.ModifyTableOps):
+        if dotted(table) in dropped:
+            indexes = of_kind(table, ops.DropIndexOp)
+            table.ops = [part for part in table.ops if part not in indexes]
+    remove_empty(changes)
 
 
 def turn_round(upgrade, downgrade):
     """Make the downgrade anew: what the upgrade does, undone from its end."""
     upgrade.reverse_into(downgrade)
-    for op in downgrade.ops:
-        if isinstance(op, ops.ModifyTableOps):
-            op.ops = [part for part in op.ops if part is not None]
-    downgrade.ops[:] = [op for op in downgrade.ops if op and getattr(op, "ops", True)]
+    downgrade.ops[:] = [op for op in downgrade.ops if op is not None]
+    for table in of_kind(downgrade, ops.ModifyTableOps):
+        table.ops = [part for part in table.ops if part is not None]
+    remove_empty(downgrade)
 
 
 def skip_no_changes(directives):

@@ -19,7 +19,7 @@ from alembic.autogenerate import renderers
 from alembic.operations import ops
 from alembic.util import CommandError
 from env_options import USED, answers, ask
-from env_review import comment_on, dotted
+from env_review import comment_on, dotted, of_kind
 from sqlalchemy import ARRAY, JSON, Column, Enum, LargeBinary, cast, func, literal
 from sqlalchemy.exc import CompileError
 from sqlalchemy.sql import ClauseElement
@@ -97,7 +97,7 @@ def fill_columns(migration_context, changes, may_ask=True):
 
     :param may_ask: no for the downgrade, which brings dropped columns back.
     """
-    for table in [op for op in changes.ops if isinstance(op, ops.ModifyTableOps)]:
+    for table in of_kind(changes, ops.ModifyTableOps):
         values, steps = {}, []
         for place, add in enumerate(table.ops):
             if isinstance(add, ops.AddColumnOp) and needs_value(add.column):

@@ -12,7 +12,7 @@ from alembic.autogenerate import renderers
 from alembic.operations import ops
 from env_enums import literal, plain
 from env_options import USED, answers, ask
-from env_review import comment_on, dotted
+from env_review import comment_on, dotted, of_kind, remove_empty
 from sqlalchemy import UniqueConstraint
 from sqlalchemy.exc import CompileError
 
@@ -153,7 +153,7 @@ def rename_table(changes, drop, create):
     parts = without_what_stays(parts)
     for part in parts:
         part.table_name = new.name
-    drops = [part for part in parts if isinstance(part, DROPS)]
+    drops = of_kind(parts, DROPS)
     others = [part for part in parts if not isinstance(part, DROPS)]
     place = len(of_kind(changes, RenameTable))
     changes.ops[place:place] = [
@@ -292,15 +292,7 @@ def is_other_default(old, new):
 
 def take_drops(changes):
     for table in of_kind(changes, ops.ModifyTableOps):
-        drops = [op for op in table.ops if isinstance(op, DROPS)]
+        drops = of_kind(table, DROPS)
         table.ops = [op for op in table.ops if op not in drops]
         if drops:
             yield ops.ModifyTableOps(table.table_name, drops, schema=table.schema)
-
-
-def remove_empty(changes):
-    changes.ops[:] = [op for op in changes.ops if getattr(op, "ops", True)]
-
-
-def of_kind(operations, kind):
-    return [op for op in getattr(operations, "ops", operations) if isinstance(op, kind)]

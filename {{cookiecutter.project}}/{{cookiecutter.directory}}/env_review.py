@@ -37,9 +37,19 @@ def dotted(op, column=None):
     return ".".join(name for name in (op.schema, op.table_name, column) if name)
 
 
+def of_kind(operations, kind):
+    """Those of a kind among operations, or directly within one that holds others."""
+    return [op for op in getattr(operations, "ops", operations) if isinstance(op, kind)]
+
+
+def remove_empty(changes):
+    """Leave out the operations on a table of which nothing is left."""
+    changes.ops[:] = [op for op in changes.ops if getattr(op, "ops", True)]
+
+
 def mark_risks(migration_context, changes):
     """Mark what loses data, and what locks or rewrites a table that is there already."""
-    new = {dotted(op) for op in changes.ops if isinstance(op, ops.CreateTableOp)}
+    new = {dotted(op) for op in of_kind(changes, ops.CreateTableOp)}
     locks = migration_context.dialect.name == "postgresql"
     marked = []
     for op in changes.ops:
