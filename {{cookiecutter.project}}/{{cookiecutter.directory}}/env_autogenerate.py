@@ -9,6 +9,7 @@ https://alembic.sqlalchemy.org/en/latest/api/autogenerate.html#customizing-revis
 
 import re
 import tokenize
+from functools import cache
 
 import sqlalchemy
 from alembic import context
@@ -47,10 +48,14 @@ def reviewed(database, databases):
     def render_item(*arguments):
         return types.render_item(*arguments)
 
-    def include_name(*_):  # asked before anything is compared
+    @cache
+    def prepare():
         from env_enums import compare_defaults
 
         compare_defaults(context.get_context().impl)
+
+    def include_name(*_):  # asked before anything is compared
+        prepare()
         return True
 
     return {

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import sqlalchemy
 from alembic.autogenerate import renderers
 from alembic.operations import ops
+from env_review import parts
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex
 
@@ -110,8 +111,6 @@ def compare_defaults(impl):
     that is computed or an identity.
     """
     theirs = impl.compare_server_default
-    if getattr(theirs, "__func__", None) is None:  # it was called before
-        return
 
     def compare_server_default(column, model_column, wanted, default):
         other = is_other_default(impl.dialect, column, model_column, wanted, default)
@@ -418,12 +417,6 @@ def enum_of(item):
         return enum, True
     is_enum = isinstance(found, postgresql.ENUM) and found.name is not None
     return (found if is_enum else None), False
-
-
-def parts(changes):
-    """The operations, with those in batches one by one."""
-    for op in changes.ops:
-        yield from getattr(op, "ops", [op])
 
 
 def created_comparisons(changes, there):

@@ -11,6 +11,7 @@ from contextlib import suppress
 import sqlalchemy
 from alembic.autogenerate import renderers
 from alembic.operations import ops
+from env_review import parts
 from sqlalchemy.schema import conv
 
 LABELS = {
@@ -227,8 +228,8 @@ class Names:
         taken = self.taken[table.schema]
         for number in ("", *range(1, len(taken) + 2)):
             end = f"{label}{number}"
-            parts = fitted(table.name, "_".join(columns), end)
-            name = "_".join(filter(None, (*parts, end)))
+            begin = fitted(table.name, "_".join(columns), end)
+            name = "_".join(filter(None, (*begin, end)))
             if name not in taken:
                 break
         taken.add(name)
@@ -243,7 +244,7 @@ class Names:
             with suppress(AttributeError, NotImplementedError):
                 found = getattr(self.inspector, f"get_multi_{kind}")(schema=schema)
                 names.update(item["name"] for items in found.values() for item in items)
-        for part in self.parts():
+        for part in parts(self.changes):
             if isinstance(part, ops.DropConstraintOp) and part.schema == schema:
                 names.discard(part.constraint_name)
         return names
@@ -251,7 +252,7 @@ class Names:
     def coming(self):
         """The names that are given in the models to what is added."""
         names = set()
-        for part in self.parts():
+        for part in parts(self.changes):
             if isinstance(part, ops.CreateTableOp):
                 table = part.to_table()
                 names.update(item.name for item in (table, *table.constraints))
@@ -260,10 +261,6 @@ class Names:
             elif isinstance(part, ADDED):
                 names.add(part.constraint_name)
         return names
-
-    def parts(self):
-        for op in self.changes.ops:
-            yield from getattr(op, "ops", [op])
 
     def of_models(self, name, schema):
         """The names of the indexes that the models want for a table."""

@@ -42,6 +42,12 @@ def of_kind(operations, kind):
     return [op for op in getattr(operations, "ops", operations) if isinstance(op, kind)]
 
 
+def parts(changes):
+    """The operations, with those on one table each by itself."""
+    for op in changes.ops:
+        yield from getattr(op, "ops", [op])
+
+
 def remove_empty(changes):
     """Leave out the operations on a table of which nothing is left."""
     changes.ops[:] = [op for op in changes.ops if getattr(op, "ops", True)]

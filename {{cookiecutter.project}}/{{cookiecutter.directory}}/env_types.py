@@ -9,21 +9,17 @@ can't be made anew from what it shows is written as the type that the database g
 import copy
 import logging
 import sys
+from functools import cache
 from importlib import import_module
 
 # There is no public name for this function (Alembic 1.13 to 1.20).
 from alembic.autogenerate.render import _repr_type as render_type
 from alembic.ddl.postgresql import PostgresqlImpl
-from env_enums import render_enum
-from sqlalchemy.dialects import mysql, postgresql, sqlite
+from env_enums import DIALECT, render_enum
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 log = logging.getLogger("alembic.env")
-
-DIALECTS = (mysql.dialect(), postgresql.dialect(), sqlite.dialect())
-
-POSTGRESQL = PostgresqlImpl(DIALECTS[1], None, True, None, None, {})
 
 # What a revision binds already: a module of such a name is imported as another.
 TAKEN = {
@@ -67,7 +63,8 @@ def render_item(kind, item, autogen_context):
     if home.startswith("sqlalchemy.dialects.postgresql"):
         # Alembic writes the types in these well only where it runs on PostgreSQL.
         autogen_context.imports.add("from sqlalchemy.dialects import postgresql")
-        return POSTGRESQL.render_type(item, autogen_context)
+        on_postgresql = PostgresqlImpl(DIALECT, None, True, None, None, {})
+        return on_postgresql.render_type(item, autogen_context)
     if home.startswith("sqlalchemy."):
         return False
     return as_itself(item, autogen_context) or as_stored(item, autogen_context)
@@ -105,7 +102,7 @@ def as_stored(item, autogen_context):
         log.warning("Type %r can't be written down: edit the revision", item)
         return False
     code = render_type(item.impl, autogen_context)
-    for dialect in DIALECTS:
+    for dialect in dialects():
         if ddl(item, dialect) not in (None, ddl(item.impl, dialect)):
             variant = item.load_dialect_impl(dialect)
             variant = render_type(public(variant) or variant, autogen_context)
@@ -126,9 +123,17 @@ def public(item):
     return None
 
 
+@cache
+def dialects():
+    """Those of the databases that a revision is to run on. To import them takes time."""
+    from sqlalchemy.dialects import mysql, sqlite
+
+    return mysql.dialect(), DIALECT, sqlite.dialect()
+
+
 def stored(item):
     """All that makes a difference to the databases."""
-    return [ddl(item, dialect) for dialect in DIALECTS], getattr(item, "enums", None)
+    return [ddl(item, dialect) for dialect in dialects()], getattr(item, "enums", None)
 
 
 def ddl(item, dialect):
