@@ -341,6 +341,19 @@ def test_dockerfile(bake, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_files_are_what_their_tools_read(bake, kind):
+    """By the schemas that Compose and GitHub publish, and a linter for Dockerfiles."""
+    project = bake(database=kind)
+    check = ["check-jsonschema", "--builtin-schema"]
+    project.run(*check, "vendor.compose-spec", "compose.yaml")
+    project.run(*check, "vendor.github-workflows", WORKFLOW)
+    if shutil.which(
+        "hadolint", path=str(SCRIPTS)
+    ):  # there are few systems that it is for
+        project.run("hadolint", "Dockerfile")
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_workflow(bake, kind):
     """What needs no network of it is run in the life of a project, too."""
     project = bake(database=kind)
