@@ -5,11 +5,12 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from cookiecutter.main import cookiecutter
+from servers import database
 
 ROOT = Path(__file__).parent.parent
 APPS = Path(__file__).parent / "apps"
@@ -20,6 +21,8 @@ PROJECT_SCRIPTS = os.environ.get("PROJECT_SCRIPTS", str(SCRIPTS))
 
 class Project:
     """A folder in which commands are run as its owner would run them."""
+
+    ran = []  # in the present test
 
     def __init__(self, path):
         self.path = path
@@ -38,6 +41,7 @@ class Project:
 
     def run(self, *command, fails=False, cwd=None, **environment):
         """Run a command to its end, and return its output, the errors last."""
+        Project.ran.append(command)
         done = subprocess.run(
             [self.script(command[0]), *command[1:]],
             cwd=cwd or self.path,
@@ -93,6 +97,11 @@ def tables(path):
         return {name for (name,) in rows}
 
 
+@pytest.fixture(autouse=True)
+def nothing_ran():
+    Project.ran = []
+
+
 @pytest.fixture
 def bake(tmp_path, monkeypatch):
     """Bake the template with some answers, and return the project."""
@@ -120,3 +129,12 @@ def adopt(tmp_path, bake):
         return bake(project=app_name, force=True, **answers)
 
     return adopt
+
+
+@pytest.fixture
+def new_database(tmp_path):
+    """Make a database of a kind, which is dropped at the end, and return its URL."""
+    folder = tmp_path / "database"
+    folder.mkdir()
+    with ExitStack() as opened:
+        yield lambda kind: opened.enter_context(database(kind, folder))

@@ -79,17 +79,6 @@ def test_existing_application(adopt):
         assert (project.path / name).read_bytes() == content
 
 
-def test_in_the_current_folder(tmp_path):
-    """The command of the README, in the root of an application."""
-    shutil.copytree(APPS / "factory", tmp_path / "app")
-    done = run_cookiecutter(
-        tmp_path / "app", "-f", str(ROOT), "project=.", 'app=shop:create_app("x")'
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert Project(tmp_path / "app").paths() > ENVIRONMENT
-    assert not STARTER & Project(tmp_path / "app").paths()
-
-
 def test_an_empty_folder_gets_the_starter(bake, tmp_path):
     (tmp_path / "new" / ".git").mkdir(parents=True)
     assert bake(project="new", force=True).paths() == ENVIRONMENT | STARTER

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 from conftest import ROOT, Project, tables
+from documentation import not_run
 from test_bake import ENVIRONMENT, STARTER
 
 OLD_ENV = """
@@ -111,6 +112,8 @@ def template(tmp_path_factory):
     return template
 
 
+PAGE = "staying-up-to-date.md#With cruft"
+ADDRESS = "https://github.com/org/flask-alembic-env"
 V2 = {
     (".cruft.json", "M"),
     ("migrations/env.py", "M"),
@@ -157,7 +160,10 @@ def test_new_project(template, tmp_path):
     assert mine in env and ours not in env
     assert app.startswith("# Of v2.") and "def healthy" in app
     assert project.read("migrations/env_second.py") == '"""hamham"""\n'
+    assert "+# Of v2." in project.run("git", "diff", "HEAD")
     assert "up to date" in project.cruft("check")
+    others = [f"cruft create -f {ADDRESS}", f"cruft link {ADDRESS}"]
+    assert not_run(PAGE) == others
 
 
 def test_existing_application(template, tmp_path):
@@ -172,7 +178,8 @@ def test_existing_application(template, tmp_path):
     project.write("migrations/alembic.ini", f"[alembic]\n\n{hooks}")
     project.write("migrations/versions/a1.py", REVISION)
     project.commit()
-    create(project.path, template, "--overwrite-if-exists", project=".")
+    create(project.path, template, "-f", project=".")
+    assert f"cruft create -f {ADDRESS}" not in not_run(PAGE)
     assert not STARTER & project.paths() - {".gitignore", "app.py"}
     assert project.read("migrations/env.py.before") == OLD_ENV
     (project.path / "migrations/env.py.before").unlink()
@@ -222,6 +229,7 @@ def test_link(template, adopt):
     (project.path / "migrations/env_options.py").unlink()
     project.commit()
     project.cruft("link", "--no-input", "--checkout=v1", str(template.path))
+    assert f"cruft link {ADDRESS}" not in not_run(PAGE)
     assert project.changed() == {(".cruft.json", "??")}
     project.commit()
 
@@ -229,6 +237,22 @@ def test_link(template, adopt):
     there = {".cruft.json", "migrations/env.py", "migrations/env_second.py"}
     assert {name for name, _ in project.changed()} == there
     assert '"compare_type": False,' in project.read("migrations/env.py")
+
+
+def test_without_cruft(adopt):
+    """To bake again keeps a setting, and what else was changed beside the new file."""
+    app = 'app=shop:create_app("x")'
+    project = Repository(adopt("factory").path)
+    project.edit("migrations/env.py", '"compare_type": True', '"compare_type": False')
+    project.edit("migrations/env_lock.py", "PAUSE = 0.2", "PAUSE = 2")
+    project.commit()
+    answers = ["--no-input", "--default-config", str(ROOT), "project=.", app]
+    project.run("cookiecutter", "-f", *answers)
+    diff = project.run("git", "diff")
+    assert "compare_type" not in diff and "-PAUSE = 2" in diff
+    assert ("migrations/env_lock.py.before", "??") in project.changed()
+    assert "PAUSE = 2" in project.read("migrations/env_lock.py.before")
+    assert not_run("staying-up-to-date.md#Without cruft") == []
 
 
 @pytest.mark.parametrize(

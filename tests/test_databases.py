@@ -3,7 +3,9 @@
 import pytest
 import sqlalchemy as sa
 from conftest import tables
+from documentation import not_run
 from servers import database
+from test_revisions import FOREIGN
 
 
 def test_binds(adopt):
@@ -27,13 +29,14 @@ def test_binds(adopt):
         "text = db.Column",
         "level = db.Column(db.Integer)\n    text = db.Column",
     )
-    project.alembic("revision", "--autogenerate", "-m", "level")
+    project.alembic("revision", "--autogenerate", "-m", "add level")
     project.alembic("upgrade", "head")
     project.alembic("check")
     assert project.alembic("current").count("(head)") == 2
     project.alembic("upgrade", "head", "--sql")
     assert "CREATE TABLE event" in project.read("audit-log.sql")
     assert "CREATE TABLE user" in project.read("default.sql")
+    assert not_run("several-databases.md#Binds of Flask-SQLAlchemy") == []
     project.alembic("downgrade", "base")
     assert tables(instance / "audit.db") == {"alembic_version"}
     error = project.alembic("-x", "bind=no", "upgrade", "head", fails=True)
@@ -62,6 +65,24 @@ def test_a_first_bind_that_comes_later(adopt):
     assert tables(project.path / "instance/audit.db") == {"event", "alembic_version"}
     project.alembic("downgrade", "base")
     assert tables(project.path / "instance/main.db") == {"alembic_version"}
+
+
+def test_tables_of_others_in_a_bind(adopt, new_database):
+    """Each database is asked for its own: the default one, asked first, has none."""
+    project = adopt("binds")
+    for kind, variable, statements in (
+        ("sqlite", "MAIN_URL", ["CREATE TABLE stray (id INTEGER)"]),
+        ("postgresql", "AUDIT_URL", FOREIGN["postgresql"][:2]),
+    ):
+        url = new_database(kind)
+        project.environment[variable] = url.render_as_string(hide_password=False)
+        with sa.create_engine(url, poolclass=sa.NullPool).begin() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+    output = project.alembic("check", fails=True)
+    assert "Detected removed table 'stray'" in output
+    assert "Detected added table 'event'" in output
+    assert "spatial_ref_sys" not in output
 
 
 def test_binds_that_share_a_server_or_a_database(adopt, tmp_path):

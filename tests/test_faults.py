@@ -15,8 +15,8 @@ from contextlib import suppress
 
 import pytest
 import sqlalchemy as sa
-from conftest import Project
-from servers import database
+from conftest import ROOT, Project
+from documentation import not_run
 
 DATABASES = ["sqlite", "postgresql", "mysql"]
 
@@ -149,17 +149,12 @@ class Ledger(Project):
 
 
 @pytest.fixture
-def ledger(tmp_path, adopt):
-    """Makes the app on a database of a kind; the databases are dropped at the end."""
-    opened = []
+def ledger(new_database, adopt):
+    """Makes the app on a database of a kind."""
     projects = []
 
     def ledger(kind):
-        folder = tmp_path / "database"
-        folder.mkdir()
-        context = database(kind, folder)
-        url = context.__enter__()
-        opened.append(context)
+        url = new_database(kind)
         project = adopt("ledger", app="app:app", db="app:db")
         projects.append(Ledger(project.path, url))
         return projects[-1]
@@ -167,8 +162,6 @@ def ledger(tmp_path, adopt):
     yield ledger
     for project in projects:
         project.stop()
-    for context in opened:
-        context.__exit__(None, None, None)
 
 
 @pytest.mark.parametrize("kind", DATABASES)
@@ -485,17 +478,22 @@ def test_giving_up_for_a_lock_leaves_nothing_behind(ledger, held):
     assert project.sql(sleeping) == [(0,)]
 
 
-def test_a_revision_sets_its_own_lock_timeout(ledger, held):
-    project = ledger("postgresql")
+@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
+def test_a_revision_sets_its_own_lock_timeout(ledger, held, kind):
+    """By the lines that docs/deploying.md has for it."""
+    page = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
+    found = re.findall("^op.execute.*timeout.*", page, re.MULTILINE)
+    lines = dict(zip(LOCKING, found, strict=True))
+    project = ledger(kind)
     project.alembic("upgrade", "head")
     project.add(
-        """
-    op.execute("SET LOCAL lock_timeout = '30s'")
+        f"""
+    {lines[kind]}
     op.add_column("account", sa.Column("c_r1", sa.Integer))
     op.execute("INSERT INTO ledger (step) VALUES ('r1')")
 """
     )
-    reader = held(project, "BEGIN", "SELECT count(*) FROM account")
+    reader = held(project, *LOCKING[kind])
     timer = threading.Timer(3, reader.close)
     timer.start()
     output = project.alembic("-x", "lock-timeout=0.2", "upgrade", "head")
@@ -624,6 +622,7 @@ def test_a_database_that_is_not_under_migration(ledger, kind):
     project.alembic("stamp", "head")
     project.alembic("upgrade", "head")
     assert project.version() == "r0"
+    assert not_run("deploying.md#What is refused") == []
 
 
 def test_tables_may_be_there_if_one_says_so(ledger):

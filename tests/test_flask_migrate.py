@@ -6,7 +6,8 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from conftest import APPS, Project
+from conftest import APPS, ROOT, Project
+from documentation import not_run
 
 EDIT = "age = db.Column(db.Integer)\n    db.UniqueConstraint('name', name='uq')"
 
@@ -75,7 +76,7 @@ def test_the_same_workflow_ends_the_same(flask_migrate, adopt):
         assert body(our_file).split() == body(their_file).split()
 
 
-def test_a_history_goes_on(flask_migrate, bake):
+def test_a_history_goes_on(flask_migrate):
     """Begun by Flask-Migrate, adopted with no answer, gone on with by alembic, or both."""
     project = flask_migrate()
     project.run("flask", "db", "migrate", "-m", "first")
@@ -83,11 +84,13 @@ def test_a_history_goes_on(flask_migrate, bake):
     revision = project.versions()[0].read_bytes()
     old = {name: project.read(name) for name in project.paths() if "/env" in name}
 
-    bake(project="theirs", force=True)
+    answers = ["--no-input", "--default-config", str(ROOT), "project=."]
+    project.run("cookiecutter", "-f", *answers)
     assert project.versions()[0].read_bytes() == revision
     assert project.read("migrations/env.py.before") == old["migrations/env.py"]
     project.environment["PYTHONWARNINGS"] = "error"
     assert "(head)" in project.alembic("current")
+    assert not_run("coming-from-flask-migrate.md#Coming from Flask-Migrate") == []
     assert "first" in project.alembic("history")
     project.alembic("check")
     project.alembic("upgrade", "head")

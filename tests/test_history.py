@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 from conftest import ROOT, Project
+from documentation import not_run
 
 TOOL = ROOT / "{{cookiecutter.project}}" / "{{cookiecutter.directory}}" / "one_head.py"
 
@@ -567,6 +568,7 @@ def query(path, statement):
 def alembic(project, *commands, **environment):
     """Run commands in one process, which takes less time."""
     code = f"from alembic.config import main\nfor argv in {commands!r}: main(argv)"
+    project.ran += [["alembic", *command] for command in commands]
     return project.python(code, **environment)
 
 
@@ -631,6 +633,9 @@ def test_a_merge_from_conflict_to_database(bake):
     for name in ("main", "feature"):
         rows = query(path[name], "SELECT id, title, subtitle, author_id FROM posts")
         assert rows == [(1, "a", None, 1)]
+    assert not_run("one-line-of-history.md#One line of history") == []
+    assert not_run("one-line-of-history.md#Putting it right") == []
+    assert not_run("one-line-of-history.md#In CI, and before a commit") == []
 
 
 IN_PROCESS = """

@@ -1,11 +1,58 @@
-"""What the README says is what happens."""
+"""What the README and docs/ say is what happens. Most of their pages are run elsewhere."""
 
 import re
 import shlex
+import shutil
+from pathlib import Path
 
-from conftest import ROOT
+from conftest import APPS, ROOT, Project
+from documentation import commands, not_run, sections
+from test_bake import ENVIRONMENT, STARTER
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_command_is_run_by_some_test():
+    """In a block or a table: a test asks `not_run` about each section that has some."""
+    files = Path(__file__).parent.glob("test_*.py")
+    tests = "".join(file.read_text(encoding="utf-8") for file in files)
+    with_commands = [name for name, text in sections().items() if commands(text)]
+    assert len(with_commands) > 10
+    assert [name for name in with_commands if f'"{name}"' not in tests] == []
+
+
+def test_what_is_typed_first(tmp_path):
+    new = Project(tmp_path)
+    answers = ["--no-input", "--default-config", str(ROOT)]
+    new.run("cookiecutter", *answers)
+    assert Project(tmp_path / "flask-app").paths() == ENVIRONMENT | STARTER
+
+    project = Project(shutil.copytree(APPS / "factory", tmp_path / "app"))
+    project.edit("shop/__init__.py", "(config_name,", '(config_name="x",')
+    names = ["project=.", "app=shop:create_app()", "db=shop.extensions:db"]
+    project.run("cookiecutter", "-f", *answers, *names)
+    assert project.paths() > ENVIRONMENT
+    assert not STARTER & project.paths()
+    project.alembic("revision", "--autogenerate", "-m", "first")
+    project.alembic("upgrade", "head")
+    assert not_run("README.md#flask-alembic-env") == []
+    assert not_run("README.md#Add it to an application") == []
+
+
+def test_tests_of_ci_are_those_of_the_readme():
+    command = re.search("^.*nox -s tests$", README, re.MULTILINE)[0]
+    assert command in (ROOT / ".ci" / "run").read_text()
+
+
+def test_options():
+    """All options that the generated files ask for are in one table."""
+    files = (ROOT / "{{cookiecutter.project}}").glob("*/env_*.py")
+    code = "".join(file.read_text(encoding="utf-8") for file in files)
+    asked = re.findall(r'\b(?:answers|flag|option|options|seconds)\("([\w-]+)"', code)
+    page = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
+    assert {*re.findall(r"^\| `-x ([\w-]+)", page, re.MULTILINE)} == {*asked}
+    settings = re.findall(r'get_main_option\("(\w+)"', code)
+    assert {*settings} < {*re.findall(r"^\| `(\w+) = ", page, re.MULTILINE)}
 
 
 def test_coming_from_flask_migrate(adopt):
@@ -31,6 +78,7 @@ def test_coming_from_flask_migrate(adopt):
         assert name == "alembic"
         outputs[command] = project.alembic(*arguments, EDITOR="true")
 
+    assert not_run("README.md#Coming from Flask-Migrate") == [bake]
     assert "No new upgrade operations detected." in outputs["alembic check"]
     assert "add slug" in outputs["alembic show head"]
     assert "(head)" in outputs["alembic current"]
