@@ -211,16 +211,22 @@ class Subject:
         return run(self.folder, *words, BENCHMARK_URL=self.url, **new)
 
 
+# What Flask-Migrate and Flask-Alembic call alike
+FLASK_DB = {
+    "heads": "flask db heads",
+    "current": "flask db current",
+    "nothing to do": "flask db upgrade",
+    "upgrade": "flask db upgrade",
+    "downgrade": "flask db downgrade base",
+    "check": "flask db check",
+}
+
+
 class FlaskMigrate(Subject):
     name = "Flask-Migrate"
     commands = {
+        **FLASK_DB,
         "history": "flask db history",
-        "heads": "flask db heads",
-        "current": "flask db current",
-        "nothing to do": "flask db upgrade",
-        "upgrade": "flask db upgrade",
-        "downgrade": "flask db downgrade base",
-        "check": "flask db check",
         "autogenerate": "flask db migrate -m new",
     }
     app = APP + "\nfrom flask_migrate import Migrate\n\nMigrate(app, db)\n"
@@ -232,13 +238,8 @@ class FlaskMigrate(Subject):
 class FlaskAlembic(Subject):
     name = "Flask-Alembic"
     commands = {
+        **FLASK_DB,
         "history": "flask db log",
-        "heads": "flask db heads",
-        "current": "flask db current",
-        "nothing to do": "flask db upgrade",
-        "upgrade": "flask db upgrade",
-        "downgrade": "flask db downgrade base",
-        "check": "flask db check",
         # Without a branch's label, as the others write it
         "autogenerate": "flask db revision --branch= --path=migrations/versions new",
     }
