@@ -47,12 +47,18 @@ if summary["settings"]:
     for line in summary["settings"]:
         print(f"  {line}")
 
+server = """
+  cp .env.example .env
+  docker compose up --detach --wait db    # or put the URL of your own server into .env"""
+if answers["database"] == "sqlite":
+    server = ""
+
 if answers["__starter"]:
     print(f"""
 A small app was written with it. To run it:
   cd {answers["project"]}
   python -m venv .venv && . .venv/bin/activate
-  pip install --upgrade pip && pip install --editable . --group dev
+  pip install --upgrade pip && pip install --editable . --group dev{server}
   alembic revision --autogenerate -m "create users"
   alembic upgrade head
   flask run""")

@@ -19,7 +19,7 @@ def test_binds(adopt):
     project.alembic("-x", "bind=audit-log", "upgrade", "head")
     assert tables(instance / "audit.db") == {"event", "alembic_version"}
     assert "user" not in tables(instance / "main.db")
-    project.alembic("upgrade", "head")
+    assert "Running upgrade  -> " in project.alembic("upgrade", "head")
     assert tables(instance / "main.db") == {"user", "alembic_version"}
     assert not (instance / "foreign.db").exists()
     project.alembic("check")
@@ -32,13 +32,18 @@ def test_binds(adopt):
     project.alembic("revision", "--autogenerate", "-m", "add level")
     project.alembic("upgrade", "head")
     project.alembic("check")
-    assert project.alembic("current").count("(head)") == 2
+    output = project.alembic("current")
+    assert output.count("(head)") == 2
+    assert "Database: default" in output and "Database: audit-log" in output
     project.alembic("upgrade", "head", "--sql")
     assert "CREATE TABLE event" in project.read("audit-log.sql")
     assert "CREATE TABLE user" in project.read("default.sql")
     assert not_run("several-databases.md#Binds of Flask-SQLAlchemy") == []
     project.alembic("downgrade", "base")
     assert tables(instance / "audit.db") == {"alembic_version"}
+    error = project.alembic("-x", "bnd=audit-log", "upgrade", "head", fails=True)
+    assert "FAILED: -x bnd=audit-log: did you mean -x bind?" in error
+    assert tables(instance / "main.db") == {"alembic_version"}
     error = project.alembic("-x", "bind=no", "upgrade", "head", fails=True)
     assert (
         "FAILED: -x bind=no: the app has no such bind, or it is not migrated" in error

@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 import pytest
+from conftest import PROJECT_SCRIPTS, SCRIPTS
 
 
 @dataclass
@@ -80,7 +81,10 @@ APPLICATIONS = [
 
 
 def query(project, database, sql):
-    with closing(sqlite3.connect(project.path / database)) as connection, connection:
+    path = project.path / database
+    if str(SCRIPTS) != PROJECT_SCRIPTS:  # Flask-SQLAlchemy 2 has it beside the app
+        (path,) = project.path.rglob(path.name)
+    with closing(sqlite3.connect(path)) as connection, connection:
         return connection.execute(sql).fetchall()
 
 

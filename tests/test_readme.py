@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 from pathlib import Path
+from urllib.parse import unquote
 
 from conftest import APPS, ROOT, Project
 from documentation import commands, not_run, sections
@@ -49,10 +50,25 @@ def test_options():
     files = (ROOT / "{{cookiecutter.project}}").glob("*/env_*.py")
     code = "".join(file.read_text(encoding="utf-8") for file in files)
     asked = re.findall(r'\b(?:answers|flag|option|options|seconds)\("([\w-]+)"', code)
+    names = re.search(r"^NAMES = \((.+?)\)", code, re.MULTILINE | re.DOTALL)[1]
+    assert {*re.findall('"(.+)"', names)} == {*asked}
     page = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
     assert {*re.findall(r"^\| `-x ([\w-]+)", page, re.MULTILINE)} == {*asked}
     settings = re.findall(r'get_main_option\("(\w+)"', code)
     assert {*settings} < {*re.findall(r"^\| `(\w+) = ", page, re.MULTILINE)}
+
+
+def test_links():
+    """Each page and each heading that is linked to is there."""
+    names = {name.replace(" ", "-").lower() for name in sections()}
+    anchors = {re.sub(r"[^\w#.-]", "", name) for name in names}
+    for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        text = path.read_text(encoding="utf-8")
+        for link in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
+            page, _, heading = unquote(link).partition("#")
+            target = (path.parent / page).resolve() if page else path
+            assert target.exists(), (path.name, link)
+            assert not heading or f"{target.name}#{heading}".lower() in anchors, link
 
 
 def test_coming_from_flask_migrate(adopt):

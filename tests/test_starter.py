@@ -161,7 +161,9 @@ def test_life_of_a_new_project(bake, tmp_path, kind):
         tests = test_url.render_as_string(hide_password=False)
         for step in steps:
             output = project.run(*shlex.split(step), TEST_DATABASE_URI=tests)
-        assert "6 passed" in output
+        assert "7 passed" in output
+        for check in (["check"], ["format", "--check"]):  # as pre-commit does
+            project.run("ruff", *check, "--no-cache", "migrations")
 
         project.alembic(
             "downgrade", "base"
@@ -220,7 +222,7 @@ def test_a_revision_that_fails_where_there_are_rows_is_found(bake):
     output = project.run("pytest", "-q", fails=True)
     assert "FAILED test_migrations.py::test_down_and_up_again_with_rows" in output
     assert "Cannot add a NOT NULL column" in output
-    assert "1 failed, 5 passed" in output
+    assert "1 failed, 6 passed" in output
     assert (project.path / "instance" / "app.db").read_bytes() == own
 
 
@@ -269,7 +271,8 @@ def test_rows_for_tables_that_refer_in_a_circle(bake):
     project.edit("test_migrations.py", "VALUES_OF = {}", values)
     last = '        fill_empty_tables()\n    command.downgrade(alembic, "base")\n'
     project.edit("test_migrations.py", last, "        fill_empty_tables()\n")
-    project.run(*command, TEST_DATABASE_URI="sqlite:///test.db")
+    project.write(".env", "TEST_DATABASE_URI=sqlite:///test.db\n")
+    project.run(*command)
     with closing(sqlite3.connect(project.path / "instance" / "test.db")) as connection:
         rows = {
             name: connection.execute(f"SELECT * FROM {name}").fetchall()
@@ -280,9 +283,17 @@ def test_rows_for_tables_that_refer_in_a_circle(bake):
     assert rows["mark"] == [("A",), ("B",)]
 
 
-def test_health_is_an_error_without_the_database(bake):
+def test_a_database_that_is_not_there(bake):
+    """Its health is an error; alembic says it in one line, and where it takes the lock."""
     project = bake(database="postgresql")
-    uri = "postgresql+psycopg://postgres@127.0.0.1:1/gone"
+    uri = "postgresql+psycopg://app:secret@127.0.0.1:1/gone"
+    for command in (["current"], ["upgrade", "head"]):
+        output = project.alembic(*command, fails=True, SQLALCHEMY_DATABASE_URI=uri)
+        said = (
+            "FAILED: Can't connect to postgresql+psycopg://app:***@127.0.0.1:1/gone: "
+        )
+        assert said in output and "refused" in output
+        assert "Traceback" not in output and "secret" not in output
     code = "from app import app; print(app.test_client().get('/health').status_code)"
     assert "500\n" in project.python(code, SQLALCHEMY_DATABASE_URI=uri)
 
@@ -306,13 +317,15 @@ def test_compose(bake, kind):
         assert db["image"].partition(":")[0] == {"postgresql": "postgres"}.get(
             kind, kind
         )
+        assert db["restart"] == web["restart"]
         assert db["volumes"][0].startswith("data:/var/lib/")
     else:
         assert web["volumes"] == migrate["volumes"] == ["data:/app/instance"]
         assert "install --directory --owner=app instance" in project.read("Dockerfile")
         assert "WORKDIR /app\n" in project.read("Dockerfile")
     assert web["depends_on"] == wanted
-    assert web["image"] == migrate["image"] == "my-shop"
+    assert web["build"] == migrate["build"] == "."
+    assert "image" not in {*web, *migrate}  # two builds at once would both write it
     assert compose["volumes"] == {"data": None}
     for each in services.values():  # reached from this machine only
         assert all(port.startswith("127.0.0.1:") for port in each.get("ports", ()))
@@ -386,7 +399,7 @@ def test_new_sql_is_linted(bake):
     project = bake(database="postgresql")
     (job,) = yaml.safe_load(project.read(WORKFLOW))["jobs"].values()
     step = job["steps"][-1]
-    assert step["if"] == "github.event_name == 'pull_request'"
+    assert step["if"].startswith("github.event_name == 'pull_request' && ")
     checkout = job["steps"][0]["with"]
     assert checkout["fetch-depth"] == 2
 
@@ -445,6 +458,8 @@ def test_pre_commit(bake, directory):
     project = bake(directory=directory)
     first, local = yaml.safe_load(project.read(".pre-commit-config.yaml"))["repos"]
     assert [hook["id"] for hook in first["hooks"]] == ["ruff-check", "ruff-format"]
+    pinned = re.search('"ruff~=(.+)"', project.read("pyproject.toml"))[1]
+    assert first["rev"] == f"v{pinned}"
     (hook,) = local["hooks"]
     check = shlex.split(hook["entry"])
     assert check == ["python", f"{directory}/one_head.py"]

@@ -13,13 +13,15 @@ import logging
 import re
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import wraps
 
 import sqlalchemy
 from alembic import context
 from alembic.util import CommandError
-from env_options import option
+from env_options import option, refuse_misspelt
 from sqlalchemy import MetaData, create_engine
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
 log = logging.getLogger("alembic.env")
 
@@ -53,7 +55,7 @@ class Database:
     def connect(self):
         if isinstance(self.given, Connection):
             return nullcontext(self.given)  # to close it is not our business
-        return (self.given or self.engine).connect()
+        return connected(self.given or self.engine)
 
     @contextmanager
     def offline(self):
@@ -73,11 +75,23 @@ class Database:
             yield {**options, "output_buffer": file}
 
 
+def connected(engine):
+    """A connection; if there is none, the `alembic` command says why in one line."""
+    try:
+        return engine.connect()
+    except OperationalError as error:
+        if not context.config.cmd_opts:
+            raise
+        reason = str(error.orig).partition("\n")[0]
+        raise CommandError(f"Can't connect to {engine.url!r}: {reason}") from None
+
+
 def databases_of(db, metadata):
     """The databases to migrate, the default one first.
 
     :raises CommandError: where there is none, or none of the name in `-x bind`.
     """
+    refuse_misspelt()
     engines = engines_of(db)
     found = [Database("", engines.get(""), metadata)]
     for name in binds_to_migrate(db, [name for name in engines if name]):
@@ -185,6 +199,7 @@ def call_with_names():
 def for_names(function, direction):
     own = function.__globals__
 
+    @wraps(function)
     def called(engine_name):
         if takes_name(function):
             parts = [name for name in own if name.startswith(f"{direction}_")]
@@ -202,6 +217,8 @@ def run(work, databases):
     https://docs.sqlalchemy.org/en/20/orm/extensions/asyncio.html#synopsis-core
     """
     for database in databases:
+        if database.arguments:
+            log.info("Database: %s", database.name or "default")
         if database.engine.dialect.is_async:
             asyncio.run(in_greenlet(work, database))
         else:

@@ -15,7 +15,12 @@ from alembic import context
 from alembic.script import write_hooks
 
 log = logging.getLogger("alembic.env")
-OPTIONS = {"ruff": ["format", "--quiet", "--force-exclude"], "black": ["--quiet"]}
+QUIET = ["--quiet", "--force-exclude"]
+# `sa` stays, even if it is not used: whoever edits the revision may want it.
+COMMANDS = {
+    "ruff": [["check", "--fix-only", "--ignore=F401", *QUIET], ["format", *QUIET]],
+    "black": [["--quiet"]],
+}
 
 
 def format_as_project():
@@ -37,7 +42,7 @@ def formatter_of(path):
             return "ruff"
         pyproject = folder / "pyproject.toml"
         text = pyproject.read_text(encoding="utf-8") if pyproject.is_file() else ""
-        for name in OPTIONS:
+        for name in COMMANDS:
             if f"\n[tool.{name}" in f"\n{text}":
                 return name
         if (folder / ".git").exists():  # what is above is not this project
@@ -54,8 +59,9 @@ def run_formatter(path, options):
     if program is None:
         log.info("Not formatted: %s is not installed here", name)
         return
-    done = subprocess.run(
-        [program, *OPTIONS[name], path], capture_output=True, check=False, text=True
-    )
-    if done.returncode:
-        log.warning("%s could not format it: %s", name, done.stderr.strip())
+    for arguments in COMMANDS[name]:
+        done = subprocess.run(
+            [program, *arguments, path], capture_output=True, check=False, text=True
+        )
+        if done.returncode:
+            log.warning("%s could not format it: %s", name, done.stderr.strip())

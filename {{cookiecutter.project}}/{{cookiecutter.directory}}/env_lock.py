@@ -9,6 +9,7 @@ import time
 from contextlib import contextmanager, nullcontext, suppress
 
 from alembic.util import CommandError
+from env_databases import connected
 from sqlalchemy.exc import DBAPIError
 
 log = logging.getLogger("alembic.env")
@@ -59,7 +60,7 @@ def run_lock(engine, seconds):
 @contextmanager
 def lock_of_transaction(engine, seconds):
     # In a stricter isolation, the idle transaction would block CREATE INDEX CONCURRENTLY.
-    connection = engine.connect().execution_options(isolation_level="READ COMMITTED")
+    connection = connected(engine).execution_options(isolation_level="READ COMMITTED")
     connection.detach()  # so that it is closed at the end, and not kept by the app's pool
     try:
         wait_for_turn(connection, POSTGRESQL, seconds)

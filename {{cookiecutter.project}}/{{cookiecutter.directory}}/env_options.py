@@ -4,10 +4,31 @@ Code that calls Alembic gives them in `config.attributes`.
 """
 
 import sys
+from difflib import get_close_matches
 from functools import cache
 
 from alembic import context
 from alembic.util import CommandError
+
+NAMES = (
+    "allow-drops",
+    "allow-tables",
+    "bind",
+    "default",
+    "lock",
+    "lock-timeout",
+    "lock-wait",
+    "rename",
+)
+
+
+def refuse_misspelt():
+    """Stop at an option that is nearly one of ours; any other is the owner's own."""
+    for argument in context.get_x_argument():
+        name = argument.partition("=")[0]
+        meant = get_close_matches(name.replace("_", "-"), NAMES, n=1, cutoff=0.8)
+        if meant and name not in NAMES:
+            raise CommandError(f"-x {argument}: did you mean -x {meant[0]}?")
 
 
 def option(name, default=None):
