@@ -38,7 +38,7 @@ def matrix(session, libraries):
 @nox.session
 def sqlalchemy_1(session):
     """Run the life cycles and faults in projects with SQLAlchemy 1.4."""
-    old = session.create_tmp()
+    old = os.path.abspath(".nox/old_libraries")
     session.run("python", "-m", "venv", old, silent=True)
     scripts = os.path.join(old, "Scripts" if os.name == "nt" else "bin")
     python = os.path.join(scripts, "python")

@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 import pytest
-from conftest import PROJECT_SCRIPTS, SCRIPTS
+from conftest import HAS_OLD_LIBRARIES
 
 
 @dataclass
@@ -82,7 +82,7 @@ APPLICATIONS = [
 
 def query(project, database, sql):
     path = project.path / database
-    if str(SCRIPTS) != PROJECT_SCRIPTS:  # Flask-SQLAlchemy 2 has it beside the app
+    if HAS_OLD_LIBRARIES:  # Flask-SQLAlchemy 2 has it beside the app
         (path,) = project.path.rglob(path.name)
     with closing(sqlite3.connect(path)) as connection, connection:
         return connection.execute(sql).fetchall()
