@@ -286,8 +286,11 @@ def test_comments_for_the_reviewer(staff):
 
 
 def test_format(adopt):
-    """A revision is formatted as the project is, if the project has settings for it."""
+    """A revision is formatted and sorted as the project is, if that has settings for it."""
     project = adopt("single_file", app="app:app", db="app:db")
+    name = "class Name(db.String):\n    pass\n\n\nclass Employee"
+    project.edit("app.py", "class Employee", name)  # needs an import of its own
+    project.edit("app.py", "db.Column(db.String, unique=False", "db.Column(Name")
     here = os.pathsep.join([str(SCRIPTS), project.environment["PATH"]])
     project.alembic(*WRITE, "first", PATH=here)
     as_written = project.versions()[0].read_text()
@@ -298,4 +301,6 @@ def test_format(adopt):
     project.alembic(*WRITE, "first", PATH=here)
     text = project.versions()[0].read_text()
     assert 'sa.Column("' in text and max(map(len, text.splitlines())) <= 80
+    assert "import app\n" in text
     project.run("ruff", "format", "--check", "migrations/versions")
+    project.run("ruff", "check", "--select=I", "migrations/versions")
