@@ -26,7 +26,7 @@ def refuse_misspelt():
     """Stop at an option that is nearly one of ours; any other is the owner's own."""
     for argument in context.get_x_argument():
         name = argument.partition("=")[0]
-        meant = get_close_matches(name.replace("_", "-"), NAMES, n=1, cutoff=0.8)
+        meant = get_close_matches(name.replace("_", "-"), NAMES, n=1, cutoff=0.84)
         if meant and name not in NAMES:
             raise CommandError(f"-x {argument}: did you mean -x {meant[0]}?")
 
