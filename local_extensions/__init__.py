@@ -235,8 +235,11 @@ def setting_lines(answers):
 def ini_lines(answers):
     """The options in alembic.ini: ours, and those that are taken over."""
     directory = answers["directory"].replace("%", "%%")
+    source = answers["__source"].replace("%", "%%")
     options = {
         "script_location": f"%(here)s/{directory}",
+        # For revisions that import the app's modules: some commands don't run env.py.
+        "prepend_sys_path": f"%(here)s/{source}" if source else "%(here)s",
         **rules.INI,
         **json.loads(answers["__carried"])["ini"],
     }

@@ -525,9 +525,12 @@ def keywords(
         (offline if is_offline else online).append(effective(made, migrate))
     if online or offline:
         used = {given for state in [*online, *offline] for given in state.values()}
+        names = {given.name for given in used}
         for given in migrate.values():
-            given.dead = given.dead or "had no effect: env.py did not use it"
-            given.dead = "" if given in used else given.dead
+            if given in used:
+                given.dead = ""
+            elif given.name not in names:
+                given.dead = given.dead or "had no effect: env.py did not use it"
     chosen: dict[str, Given] = {}
     for given in (
         g for state in online or offline or [migrate] for g in state.values()
@@ -937,7 +940,7 @@ def of_options(
             words = re.split(r"[\s,;:]+", value.replace("%(here)s", "."))
             if all(re.fullmatch(r"[./]*(src/?)?", word) for word in words):
                 continue
-            advice = PATHS
+            values.setdefault(option, value)
         elif option == "databases":
             if value == "engine1, engine2":
                 continue

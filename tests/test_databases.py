@@ -181,6 +181,7 @@ def test_schemas(adopt, tmp_path):
 
 DRIVERS = [
     ("postgres://u:Secret@h/d", "begins with postgres://"),
+    ("postgresql+pg9://u:Secret@h/d", "driver that is not there: postgresql.pg9"),
     ("oracle+oracledb://u:Secret@h/d", "The database driver oracledb is not installed"),
 ]
 

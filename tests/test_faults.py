@@ -552,6 +552,8 @@ def test_run_lock_off(ledger):
     assert "locks: 0" in project.alembic("-x", "lock=off", "upgrade", "head")
     project.alembic("stamp", "r0")
     assert "locks: 1" in project.alembic("upgrade", "head")
+    error = project.alembic("-x", "lock=no", "upgrade", "head", fails=True)
+    assert "FAILED: -x lock=no: write on or off" in error
     error = project.alembic("-x", "lock-wait=soon", "upgrade", "head", fails=True)
     assert "FAILED: -x lock-wait=soon: give a number of seconds" in error
 

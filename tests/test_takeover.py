@@ -653,6 +653,7 @@ def test_what_env_py_does_besides(look, text, name, code, advice):
         ("Truncate_Slug_Length: 60", {"truncate_slug_length": "60"}),
         ("exclude = a\n    b", {"exclude": "a\n    b"}),
         ("prepend_sys_path = . src\nscript_location = x", {}),
+        ("prepend_sys_path = . lib", {"prepend_sys_path": ". lib"}),
         ("version_path_separator = :", {"version_path_separator": ":"}),
         (
             "path_separator = os\nversion_locations = a:b",
@@ -684,7 +685,6 @@ def test_what_the_ini_sets(look, ini, values):
 @pytest.mark.parametrize(
     ("ini", "name", "code", "advice"),
     [
-        ("prepend_sys_path = lib", "prepend_sys_path", "lib", "sys.path"),
         (
             "sqlalchemy.url = x://me:secret@host/db",
             "sqlalchemy.url",

@@ -58,11 +58,8 @@ class explained:
             names = {frame.f_code.co_name for frame, _ in walk_tb(traceback)}
             if isinstance(error, ModuleNotFoundError) and "import_dbapi" in names:
                 raise CommandError(no_driver(error.name)) from None
-        elif isinstance(error, NoSuchModuleError) and ":postgres" in message:
-            raise CommandError(
-                "SQLALCHEMY_DATABASE_URI begins with postgres://, which SQLAlchemy does"
-                " not know: write postgresql://"
-            ) from None
+        elif isinstance(error, NoSuchModuleError):
+            raise CommandError(no_dialect(message)) from None
         elif isinstance(error, RuntimeError) and message.startswith(NO_URL):
             raise CommandError(
                 "The application has no database URL: set SQLALCHEMY_DATABASE_URI in"
@@ -80,6 +77,19 @@ class explained:
                 " may not be there yet. It should not where os.environ has"
                 " ALEMBIC_RUNNING",
             )
+
+
+def no_dialect(message):
+    """What to say of a URL that begins with what SQLAlchemy does not know."""
+    name = message.rpartition(":")[2]
+    if name.partition(".")[0] == "postgres":
+        return (
+            "SQLALCHEMY_DATABASE_URI begins with postgres://, which SQLAlchemy does"
+            " not know: write postgresql://"
+        )
+    return (
+        f"SQLALCHEMY_DATABASE_URI names a database or driver that is not there: {name}"
+    )
 
 
 def no_driver(name):

@@ -63,18 +63,23 @@ def several_heads(error):
     tool = Path(__file__).with_name("one_head.py")
     if tool.is_relative_to(Path.cwd()):
         tool = tool.relative_to(Path.cwd())
-    return (
-        f"There is more than one head: {' and '.join(names)}. Nothing was done. If nobody"
-        f" meant this, run `python {tool.as_posix()} rebase`, which puts one after the"
-        " other, or `alembic merge heads`. If all are meant, upgrade to"
-        f" {error.argument}s"
-    )
+    text = f"There is more than one head: {' and '.join(names)}. Nothing was done. "
+    meant = context.config.get_main_option("several_heads", "")
+    if meant.lower() not in ("true", "yes", "on", "1"):
+        text += (
+            f"If nobody meant this, run `python {tool.as_posix()} rebase`, which puts one"
+            " after the other, or `alembic merge heads`. If all are meant, "
+        )
+    return f"{text}upgrade to {error.argument}s"
 
 
 def change(database, migrate):
     """Call `migrate` with the database, and with options for `context.configure`."""
     wait, timeout = seconds("lock-wait", 600), seconds("lock-timeout", 5)
-    locks = option("lock", "on") not in ("off", False)
+    lock = option("lock", "on")
+    if lock not in ("on", "off", True, False):
+        raise CommandError(f"-x lock={lock}: write on or off")
+    locks = lock in ("on", True)
     given = database.given
     if isinstance(given, Connection) and given.in_transaction():
         if given.dialect.name == "sqlite":

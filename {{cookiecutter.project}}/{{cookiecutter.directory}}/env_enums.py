@@ -7,12 +7,15 @@ The statements are run on PostgreSQL only: the revision runs on other databases,
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import sqlalchemy
 from alembic.autogenerate import renderers
 from alembic.operations import ops
 from env_review import parts
+from sqlalchemy import Numeric
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex
 
@@ -126,7 +129,7 @@ def is_other_default(dialect, column, model_column, wanted, default):
 
     Alembic lets PostgreSQL compare them, which fails for an enum's value that it does not
     have yet, for JSON, and for a text with a quote. On MySQL it takes `true` for another
-    default than `1`, and `now()` than `current_timestamp()`.
+    default than `1`, `0` than `0.00`, and `now()` than `current_timestamp()`.
     """
     if not default or not wanted:
         return None
@@ -138,6 +141,9 @@ def is_other_default(dialect, column, model_column, wanted, default):
     if isinstance(text, str) and "'" in text:
         text = re.sub(r"^'|'$", "", text)  # as Alembic writes it
         return re.sub(r"''|\\'", "'", plain(default)) not in (text, f"'{text}'")
+    if dialect.name in ("mysql", "mariadb") and isinstance(column.type, Numeric):
+        with suppress(ArithmeticError):  # it is not a number
+            return Decimal(default.strip("'")) != Decimal(wanted.strip("'"))
     if dialect.name in ("mysql", "mariadb") and wanted.lower() in ON_MYSQL:
         default = default.lower().strip("'").removesuffix("()")
         return default not in (wanted.lower(), ON_MYSQL[wanted.lower()])

@@ -4,7 +4,7 @@ import logging
 
 from alembic.autogenerate import renderers
 from alembic.operations import ops
-from sqlalchemy import String
+from sqlalchemy import Enum, String
 
 log = logging.getLogger("alembic.env")
 
@@ -73,7 +73,7 @@ def risks_of(op, locks):
         yield f"column {dotted(op, op.column_name)} is lost"
     elif isinstance(op, ops.AlterColumnOp):
         name = dotted(op, op.column_name)
-        if op.modify_type is not None and not is_longer_text(op):
+        if op.modify_type is not None and not holds_all(op):
             yield f"{name} changes its type: values may not fit, the table is rewritten"
         if op.modify_nullable is False and op.existing_nullable:
             yield f"{name} gets NOT NULL: fails where it is NULL, locks the table to look"
@@ -81,9 +81,11 @@ def risks_of(op, locks):
         yield f"writes to {dotted(op)} wait for {op.index_name}: if it is big, CONCURRENTLY"
 
 
-def is_longer_text(op):
-    """Whether a column of text may only become longer, which costs nothing."""
+def holds_all(op):
+    """Whether a text only becomes longer, or an enum gets values, which costs nothing."""
     old, new = op.existing_type, op.modify_type
+    if isinstance(old, Enum) and isinstance(new, Enum):
+        return set(old.enums) <= set(new.enums)
     if not isinstance(old, String) or not isinstance(new, String):
         return False
     return old.length is not None and (new.length is None or new.length >= old.length)

@@ -16,6 +16,7 @@ identity = [db.Identity()] if "postgresql" in os.environ["APP_URL"] else []
 class Item(db.Model):
     id = db.Column(db.Integer, *identity, primary_key=True)
     size = db.Column(db.Integer)
+    price = db.Column(db.Numeric(10, 2), server_default="0")
     double = db.Column(db.Integer, db.Computed("size * 2", persisted=True))
     owner = db.Column(db.String(20), server_default="nobody's")
     data = db.Column(db.JSON, server_default=db.text("'{}'"))
