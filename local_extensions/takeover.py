@@ -176,7 +176,9 @@ def take_over(root: str | os.PathLike[str], directory: str) -> TakeOver:
         env = Source(root, f"{folder}env.py")
         migrate = attempt(lambda: list(migrate_steps(root, python, directory)), [])
         configure, settings = attempt(lambda: keywords(migrate, env), ({}, []))
-        settings += attempt(lambda: in_settings(env), [])
+        own = attempt(lambda: in_settings(env), [])
+        is_there = {item.name for item in own}  # whatever Migrate(...) is given, too
+        settings = [item for item in settings if item.name not in is_there] + own
         configure.update((item.name, item.code) for item in settings if item.carried)
         names = {item.code for item in settings}
         settings += attempt(lambda: in_env(env, local_names(python), names), [])

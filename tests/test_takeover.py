@@ -643,6 +643,15 @@ def test_what_env_py_does_besides(look, text, name, code, advice):
     )
 
 
+def test_a_setting_in_an_env_py_of_ours_counts(look):
+    """It was said to have no effect where `Migrate(...)` is given the same."""
+    app = "from flask_migrate import Migrate\nMigrate(app, db, include_object=mine)\n"
+    ours = 'import env_application\nsettings = {\n    "include_object": mine,\n}\n'
+    (item,) = look({ENV: ours, "app.py": app}).settings
+    assert (item.name, item.where) == ("include_object", f"{ENV}:3")
+    assert "no effect" not in item.advice
+
+
 @pytest.mark.parametrize(
     ("ini", "values"),
     [
