@@ -527,12 +527,9 @@ def keywords(
         (offline if is_offline else online).append(effective(made, migrate))
     if online or offline:
         used = {given for state in [*online, *offline] for given in state.values()}
-        names = {given.name for given in used}
         for given in migrate.values():
-            if given in used:
-                given.dead = ""
-            elif given.name not in names:
-                given.dead = given.dead or "had no effect: env.py did not use it"
+            given.dead = given.dead or "had no effect: env.py did not use it"
+            given.dead = "" if given in used else given.dead
     chosen: dict[str, Given] = {}
     for given in (
         g for state in online or offline or [migrate] for g in state.values()

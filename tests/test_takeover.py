@@ -643,6 +643,15 @@ def test_what_env_py_does_besides(look, text, name, code, advice):
     )
 
 
+def test_what_migrate_is_given_has_no_effect_where_env_py_does_not_use_it(look):
+    """Not even if env.py gives another one of the same name to Alembic."""
+    app = "from flask_migrate import Migrate\nMigrate(app, db, include_object=mine)\n"
+    text = "context.configure(connection=c, include_object=other)\n"
+    first, second = look({ENV: text, "app.py": app}).settings
+    assert (first.code, second.code) == ("mine", "other")
+    assert "no effect" in first.advice and "no effect" not in second.advice
+
+
 def test_a_setting_in_an_env_py_of_ours_counts(look):
     """It was said to have no effect where `Migrate(...)` is given the same."""
     app = "from flask_migrate import Migrate\nMigrate(app, db, include_object=mine)\n"
