@@ -61,6 +61,19 @@ class Project:
     def alembic(self, *arguments, **options):
         return self.run("alembic", *arguments, **options)
 
+    def git(self, *arguments, **options):
+        settings = ("user.name=Ada", "user.email=ada@example.org")
+        settings += ("core.autocrlf=false", "init.defaultBranch=main")
+        words = [word for setting in settings for word in ("-c", setting)]
+        return self.run("git", *words, *arguments, **options)
+
+    def commit(self, message="a commit"):
+        """Commit all that is there, in a Git repository that is begun if there is none."""
+        if not (self.path / ".git").exists():
+            self.git("init", "--quiet")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+
     def python(self, code, **options):
         return self.run("python", "-c", code, **options)
 

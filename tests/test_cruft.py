@@ -61,18 +61,12 @@ class Repository(Project):
         del self.environment["PYTHONWARNINGS"]  # those of cruft are not ours
         self.environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as its owner has it
 
-    def commit(self):
-        if not (self.path / ".git").exists():
-            self.run("git", "init", "--quiet", "--initial-branch=main")
-        self.run("git", "add", "--all")
-        self.run("git", "commit", "--quiet", "--message=a commit")
-
     def cruft(self, *arguments, **options):
         return self.run("cruft", *arguments, **options)
 
     def changed(self):
         """What Git sees as changed since the last commit, by the letters that it uses."""
-        lines = self.run("git", "status", "--porcelain", "--untracked=all").splitlines()
+        lines = self.git("status", "--porcelain", "--untracked=all").splitlines()
         return {(line[3:], line[:2].strip()) for line in lines}
 
 
@@ -92,7 +86,7 @@ def template(tmp_path_factory):
     first = "            times=lambda text: text * 1,\n"
     template.edit("local_extensions/__init__.py", filters, filters + first)
     template.commit()
-    template.run("git", "tag", "v1")
+    template.git("tag", "v1")
 
     version = json.loads(template.read("cookiecutter.json"))["_version"]
     template.edit("cookiecutter.json", f'"_version": "{version}"', '"_version": "9.0"')
@@ -160,7 +154,7 @@ def test_new_project(template, tmp_path):
     assert mine in env and ours not in env
     assert app.startswith("# Of v2.") and "def healthy" in app
     assert project.read("migrations/env_second.py") == '"""hamham"""\n'
-    assert "+# Of v2." in project.run("git", "diff", "HEAD")
+    assert "+# Of v2." in project.git("diff", "HEAD")
     assert "up to date" in project.cruft("check")
     others = [f"cruft create -f {ADDRESS}", f"cruft link {ADDRESS}"]
     assert not_run(PAGE) == others
@@ -248,7 +242,7 @@ def test_without_cruft(adopt):
     project.commit()
     answers = ["--no-input", "--default-config", str(ROOT), "project=.", app]
     project.run("cookiecutter", "-f", *answers)
-    diff = project.run("git", "diff")
+    diff = project.git("diff")
     assert "compare_type" not in diff and "-PAUSE = 2" in diff
     assert ("migrations/env_lock.py.before", "??") in project.changed()
     assert "PAUSE = 2" in project.read("migrations/env_lock.py.before")

@@ -360,9 +360,7 @@ def test_files_are_what_their_tools_read(bake, kind):
     check = ["check-jsonschema", "--builtin-schema"]
     project.run(*check, "vendor.compose-spec", "compose.yaml")
     project.run(*check, "vendor.github-workflows", WORKFLOW)
-    if shutil.which(
-        "hadolint", path=str(SCRIPTS)
-    ):  # there are few systems that it is for
+    if shutil.which("hadolint", path=str(SCRIPTS)):  # few systems have it
         project.run("hadolint", "Dockerfile")
 
 
@@ -388,11 +386,6 @@ def test_workflow(bake, kind):
     ]
 
 
-def git(project, *arguments):
-    names = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-    return project.run("git", *names, "-c", "init.defaultBranch=main", *arguments)
-
-
 @on_linux
 def test_new_sql_is_linted(bake):
     """Only that of the revisions which a pull request adds; that of the first passes."""
@@ -405,11 +398,10 @@ def test_new_sql_is_linted(bake):
 
     def merge_and_lint(name, fails=False):
         """Commit to a branch, and lint what GitHub would check out for it."""
-        git(project, "checkout", "-q", "-b", name)
-        git(project, "add", ".")
-        git(project, "commit", "-q", "-m", name)
-        git(project, "checkout", "-q", "main")
-        git(project, "merge", "-q", "--no-ff", "-m", "merge", name)
+        project.git("checkout", "-q", "-b", name)
+        project.commit(name)
+        project.git("checkout", "-q", "main")
+        project.git("merge", "-q", "--no-ff", "-m", "merge", name)
         path = os.pathsep.join([str(SCRIPTS), os.environ["PATH"]])
         options = {"PATH": path, "fails": fails, "PYTHONWARNINGS": "default"}
         output = project.run("bash", "-e", "-c", step["run"], **options)
@@ -424,9 +416,7 @@ def test_new_sql_is_linted(bake):
         )
         project.write("migrations/head.txt", f"{number} {number}.py\n")
 
-    git(project, "init", "-q")
-    git(project, "add", ".")
-    git(project, "commit", "-q", "-m", "a new project")
+    project.commit("a new project")
 
     uri = "SQLALCHEMY_DATABASE_URI"
     with database("postgresql", project.path) as url:

@@ -15,7 +15,6 @@ import sqlalchemy
 from alembic.autogenerate import renderers
 from alembic.operations import ops
 from env_review import parts
-from sqlalchemy import Numeric
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex
 
@@ -141,10 +140,12 @@ def is_other_default(dialect, column, model_column, wanted, default):
     if isinstance(text, str) and "'" in text:
         text = re.sub(r"^'|'$", "", text)  # as Alembic writes it
         return re.sub(r"''|\\'", "'", plain(default)) not in (text, f"'{text}'")
-    if dialect.name in ("mysql", "mariadb") and isinstance(column.type, Numeric):
+    if dialect.name not in ("mysql", "mariadb"):
+        return None
+    if isinstance(column.type, sqlalchemy.Numeric):
         with suppress(ArithmeticError):  # it is not a number
             return Decimal(default.strip("'")) != Decimal(wanted.strip("'"))
-    if dialect.name in ("mysql", "mariadb") and wanted.lower() in ON_MYSQL:
+    if wanted.lower() in ON_MYSQL:
         default = default.lower().strip("'").removesuffix("()")
         return default not in (wanted.lower(), ON_MYSQL[wanted.lower()])
     return None

@@ -1,7 +1,7 @@
 """For env_autogenerate.py: formats a new revision as the rest of the project is.
 
-That is by ruff (its fixes, too) or black, where the project has settings for it and it is installed, and
-where alembic.ini has no `[post_write_hooks]` of its own.
+That is by ruff (its fixes, too) or black, where the project has settings for it and it is
+installed, and where alembic.ini has no `[post_write_hooks]` of its own.
 """
 
 import logging

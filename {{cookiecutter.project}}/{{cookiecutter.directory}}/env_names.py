@@ -11,7 +11,7 @@ from contextlib import suppress
 import sqlalchemy
 from alembic.autogenerate import renderers
 from alembic.operations import ops
-from env_review import parts
+from env_review import of_kind, parts
 from sqlalchemy.schema import conv
 
 LABELS = {
@@ -181,7 +181,7 @@ def name_dropped(op, names):
 def indexes_left(op, names):
     """What is left on MySQL of the foreign keys that are dropped, and not made anew."""
     place = op.table_name, op.schema
-    dropped = [part for part in op.ops if isinstance(part, ops.DropConstraintOp)]
+    dropped = of_kind(op, ops.DropConstraintOp)
     if not dropped or names.dialect.name not in ("mysql", "mariadb"):
         return
     if not names.inspector.has_table(*place):
