@@ -1,79 +1,71 @@
-"""Connects Alembic to the Flask application.
+"""Alembic's environment for this Flask application.
 
-Each `alembic` command that needs the application runs this file, from top to bottom.
-Written by flask-alembic-env {{ cookiecutter._version }}. It is yours to change.
+The `alembic` command runs this file from top to bottom. Edit it freely; an update of
+flask-alembic-env (this is {{ cookiecutter._version }}) replaces only the helpers beside it.
 """
 
-import os
 import sys
 from logging.config import fileConfig
 from pathlib import Path
+from typing import Any
 
 from alembic import context
 from flask import current_app, has_app_context
 
-# The application, and the files beside this one, are found wherever alembic is started.
+# Find the application and the helpers from any current folder.
 {{ cookiecutter | path_lines }}
 
-from env_application import daemon_threads, explained, forget, gc_off, load_env_files
-from env_autogenerate import reviewed
-from env_change import change, changes_database, refuse_existing_tables
-from env_databases import databases_of, run
-from env_foreign import names_of
-from env_options import merged
+import flask_alembic_env as helpers
 
 config = context.config
-load_env_files(root)
-os.environ["ALEMBIC_RUNNING"] = "1"  # for code that should not run in a migration
 
-# With errors in one line; threads of the app don't keep the command from ending, and
-# nothing is collected as garbage while modules are imported.
-with explained(), daemon_threads(), gc_off():
-{{ cookiecutter | import_lines }}
-
-if config.cmd_opts and config.file_config.has_section("loggers"):
-    # Only for the `alembic` command: code that calls Alembic has its own logging.
+# The `alembic` command logs as alembic.ini says; other programs as they do.
+if config.cmd_opts and config.config_file_name is not None:
     fileConfig(config.config_file_name, disable_existing_loggers=False)
 
+{{ cookiecutter | import_lines }}
 
-def migrate(database, **options):
-    """Run the command that was given."""
-    settings = {  # What you set for Alembic goes in here.
-{{ cookiecutter | setting_lines }}
-    }
-    context.configure(
-        target_metadata=database.metadata,
-        **merged(
+# Any argument of context.configure(). What you set here wins.
+settings: dict[str, Any] = {
+    "compare_type": True,
+    "render_as_batch": True,  # SQLite alters a table by copying it
+    # "compare_server_default": True,
+}
+{{ cookiecutter | carried_settings -}}
+
+
+def run_migrations_offline(database: helpers.Database) -> None:
+    """Write SQL for `--sql`, without a connection."""
+    with database.sql_file() as file:
+        options = helpers.options_for(
+            database,
             settings,
-            names_of(database),
-            reviewed(database, databases),
-            database.options,
-            options,
-        ),
-    )
-    with context.begin_transaction():
-        refuse_existing_tables(database.metadata)
-        context.run_migrations(**database.arguments)
+            url=database.engine.url,
+            output_buffer=file,
+            literal_binds=True,
+            dialect_opts={"paramstyle": "named"},
+        )
+        context.configure(**options)
+        with context.begin_transaction():
+            context.run_migrations()
 
 
-def work(database):
-    if context.is_offline_mode():
-        with database.offline() as options:
-            migrate(database, **options)
-    elif changes_database():
-        change(database, migrate)  # in one process at a time, all or nothing
-    else:
-        with database.connect() as connection:
-            migrate(database, connection=connection)
+def run_migrations_online(database: helpers.Database) -> None:
+    """Run the command; try again if another session holds a lock."""
+    for attempt in helpers.attempts(database):
+        with attempt as conn:
+            options = helpers.options_for(database, settings, connection=conn)
+            context.configure(**options)
+            with context.begin_transaction():
+                helpers.refuse_unmanaged(database)
+                context.run_migrations()
 
 
-try:
-    with app.app_context():
-        databases = databases_of(db, metadata)
-        url = databases[0].engine.url.render_as_string(hide_password=False)
-        # Only for code that asks for it: what connects is the app's engine.
-        config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-        run(work, databases)
-finally:
-    os.environ.pop("ALEMBIC_RUNNING", None)
-    forget(here)  # for another environment in this process
+with app.app_context(), helpers.alembic_running():
+    databases = helpers.databases_of(db, target_metadata)
+    config.set_main_option("sqlalchemy.url", databases[0].ini_url)
+    for database in databases:
+        if context.is_offline_mode():
+            run_migrations_offline(database)
+        else:
+            database.call(run_migrations_online)

@@ -19,37 +19,29 @@ depends_on = ${repr(depends_on).replace("'", '"')}
 % if names:
 
 
-def upgrade(engine_name):
+def upgrade(engine_name: str) -> None:
     globals()[f"upgrade_{engine_name}"]()
 
 
-def downgrade(engine_name):
+def downgrade(engine_name: str) -> None:
     globals()[f"downgrade_{engine_name}"]()
 % for name in names:
 
 
-def upgrade_${name}():
+def upgrade_${name}() -> None:
     ${context.get(f"{name}_upgrades") or "pass"}
 
 
-def downgrade_${name}():
+def downgrade_${name}() -> None:
     ${context.get(f"{name}_downgrades") or "pass"}
 % endfor
 % else:
 
 
-def upgrade():
+def upgrade() -> None:
     ${upgrades if upgrades else "pass"}
 
 
-def downgrade():
+def downgrade() -> None:
     ${downgrades if downgrades else "pass"}
 % endif
-<%
-    # Two Git branches that each add a revision both change this file: Git reports a conflict.
-    from pathlib import Path
-
-    line = f"{up_revision} {message}".splitlines()[0].strip()
-    file = Path(self.filename).with_name("head.txt")
-    file.write_text(f"{line}\n", encoding="utf-8", newline="\n")
-%>\

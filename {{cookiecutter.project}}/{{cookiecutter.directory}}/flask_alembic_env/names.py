@@ -1,0 +1,138 @@
+"""Names for constraints that have none in the models.
+
+A constraint without a name cannot be dropped on SQLite. If the metadata has a naming
+convention, SQLAlchemy has named them; the others get the names that PostgreSQL gives.
+"""
+
+import re
+from typing import Any
+from zlib import crc32
+
+from alembic.autogenerate import renderers
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations import ops
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKeyConstraint,
+    MetaData,
+    Table,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.schema import Constraint
+
+from .operations import Revision, of_kind, sql_of
+
+KINDS = (CheckConstraint, ForeignKeyConstraint, UniqueConstraint)
+# What a batch calls the constraints that have no name in SQLite.
+CONVENTION = {
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+}
+
+
+class NamingBatch(ops.ModifyTableOps):
+    """A batch that drops constraints which have no name in SQLite."""
+
+
+@renderers.dispatch_for(NamingBatch)
+def render_naming_batch(autogen_context: AutogenContext, op: NamingBatch) -> list[str]:
+    plain = ops.ModifyTableOps(op.table_name, op.ops, schema=op.schema)
+    head, *lines = renderers.dispatch(plain)(autogen_context, plain)
+    convention = f", naming_convention={CONVENTION!r}) as batch_op:"
+    return [head.replace(") as batch_op:", convention), *lines]
+
+
+def name_constraints(revision: Revision) -> None:
+    """Name what the upgrade adds or drops without a name."""
+    changes = revision.upgrade
+    for create in of_kind(changes, ops.CreateTableOp):
+        name_in_table(create, revision)
+    for batch in of_kind(changes, ops.ModifyTableOps):
+        add_column_checks(batch, revision)
+        for part in batch.ops:
+            if isinstance(part, ops.AddConstraintOp) and not part.constraint_name:
+                part.constraint_name = name_of(part.to_constraint(), set())
+        unnamed = [
+            part
+            for part in of_kind(batch, ops.DropConstraintOp)
+            if not part.constraint_name
+        ]
+        for part in unnamed:
+            part.constraint_name = name_of(part.to_constraint(), set())
+        if unnamed:
+            place = changes.ops.index(batch)
+            named = NamingBatch(batch.table_name, batch.ops, schema=batch.schema)
+            changes.ops[place] = named
+
+
+def name_in_table(create: ops.CreateTableOp, revision: Revision) -> None:
+    """Name the constraints of a new table. CHECKs of a column become the table's."""
+    table = create.to_table()  # a copy
+    for column in table.c:
+        for check in column_checks(column):
+            column.constraints.remove(check)
+            table.append_constraint(copy_of(check, revision))
+    # There is no public name for the CHECK of a Boolean or Enum (SQLAlchemy 2.0, 2.1).
+    constraints = [each for each in table.constraints if not each._type_bound]
+    taken: set[str] = set()
+    for constraint in sorted(constraints, key=described):
+        if isinstance(constraint, KINDS) and not isinstance(constraint.name, str):
+            constraint.name = name_of(constraint, taken)
+    create.columns = [*table.c, *constraints]
+
+
+def add_column_checks(batch: ops.ModifyTableOps, revision: Revision) -> None:
+    """Add the CHECKs of new columns, which Alembic leaves out."""
+    taken: set[str] = set()
+    for add in of_kind(batch, ops.AddColumnOp):
+        for check in column_checks(add.column):
+            copy = copy_of(check, revision)
+            Table(batch.table_name, MetaData(), copy, schema=batch.schema)
+            if not isinstance(copy.name, str):
+                copy.name = name_of(copy, taken, [add.column.name])
+            batch.ops.append(ops.CreateCheckConstraintOp.from_constraint(copy))
+
+
+def column_checks(column: Any) -> list[CheckConstraint]:
+    """Return the CHECKs that are written in a column."""
+    return [each for each in column.constraints if isinstance(each, CheckConstraint)]
+
+
+def copy_of(check: CheckConstraint, revision: Revision) -> CheckConstraint:
+    """Return a CHECK that does not belong to the application's table."""
+    sql = getattr(check.sqltext, "text", None) or sql_of(
+        check.sqltext, revision.dialect
+    )
+    return CheckConstraint(text(sql), name=check.name)
+
+
+def described(constraint: Constraint) -> str:
+    """Return what constraints are sorted by, so that their names do not change."""
+    sql = str(getattr(constraint, "sqltext", ""))
+    return f"{type(constraint).__name__} {sql} {columns_of(constraint)}"
+
+
+def columns_of(constraint: Any) -> list[str]:
+    """Return the columns that the name of a constraint has."""
+    if not isinstance(constraint, CheckConstraint):
+        return [column.name for column in constraint.columns]
+    sql = re.sub("'[^']*'", "", str(constraint.sqltext))
+    columns = constraint.table.c.keys()
+    used = [each for each in columns if re.search(rf"\b{re.escape(each)}\b", sql)]
+    return used if len(used) == 1 else []
+
+
+def name_of(constraint: Any, taken: set[str], columns: list[str] | None = None) -> str:
+    """Return a name as PostgreSQL gives it, such as `user_email_key`."""
+    endings = dict(zip(KINDS, ("check", "fkey", "key"), strict=True))
+    ending = endings[type(constraint)]
+    parts = [constraint.table.name, *(columns or columns_of(constraint)), ending]
+    name = "_".join(parts)
+    if len(name.encode()) > 63:  # what PostgreSQL allows
+        name = f"{name[:40]}_{crc32(name.encode()):08x}_{ending}"
+    number = 0
+    while (free := f"{name}{number or ''}") in taken:
+        number += 1
+    taken.add(free)
+    return free
