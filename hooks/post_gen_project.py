@@ -26,6 +26,7 @@ if not summary:
     sys.exit()  # cruft updates the project, and this is a copy to compare
 
 print(f"\nWritten to {answers['project']}:")
+helpers = f"{answers['directory']}/flask_alembic_env/"
 for file in files:
     copy = f"{file}.before~"
     kept = ""
@@ -34,7 +35,9 @@ for file in files:
         kept = "  (as it was)"
     elif os.path.exists(copy):
         kept = f"  (yours is kept as {keep(copy)})"
-    print(f"  {file}{kept}")
+    if kept or not file.startswith(helpers):
+        print(f"  {file}{kept}")
+print(f"  {helpers}  (helpers: an update of the template replaces them)")
 
 # Older versions of Alembic do not make this folder themselves.
 os.makedirs(os.path.join(answers["directory"], "versions"), exist_ok=True)
@@ -63,9 +66,11 @@ A small app was written with it. To run it:
   alembic upgrade head
   flask run""")
 else:
-    print("""
+    print(f"""
 If one of these is wrong, correct the import lines in env.py. Next:
   pip install alembic
   alembic current                                    what the database has
   alembic revision --autogenerate -m "what changed"  write a revision
-  alembic upgrade head                               run it""")
+  alembic upgrade head                               run it
+If you measure coverage, leave the helpers out, under [tool.coverage.run]:
+  omit = ["*/{helpers}*"]""")

@@ -43,11 +43,13 @@ class FlaskAlembicEnv(Extension):
             carried=as_stored("__carried", carried),
             ini_lines=ini_lines,
             ini_sections=lambda answers: json.loads(answers["__carried"])["sections"],
-            setting_lines=setting_lines,
+            carried_settings=carried_settings,
             summary=summary,
             literal=lambda value: ascii(json.loads(json.dumps(value))),
             example_url=example_url,
-            import_lines=rules.import_lines,
+            import_lines=lambda answers: rules.import_lines(
+                answers, has_extension(answers)
+            ),
             path_lines=lambda answers: rules.path_lines(
                 answers["directory"], answers["__source"]
             ),
@@ -217,19 +219,24 @@ def carried(answers):
     )
 
 
-def setting_lines(answers):
-    """The settings in env.py: ours, and those that are taken over."""
-    ours = {
-        "compare_type": "True",
-        "compare_server_default": "True",
-        "render_as_batch": "True",
-    }
-    settings = {**ours, **json.loads(answers["__carried"])["configure"]}
-    why = {"render_as_batch": "  # SQLite can't alter most things in another way"}
-    return "\n".join(
-        f'        "{name}": {code},{why.get(name, "")}'
-        for name, code in settings.items()
-    )
+def has_extension(answers):
+    """Return whether `db` is Flask-SQLAlchemy's, which `current_app` knows."""
+    return answers["metadata"].strip() == "db.metadata"
+
+
+def carried_settings(answers):
+    """Return the statement in env.py for settings of the environment before it.
+
+    It ends with the two empty lines that follow it in env.py.
+    """
+    ours = {"compare_type": "True", "render_as_batch": "True"}
+    carried = json.loads(answers["__carried"])["configure"]
+    others = {name: code for name, code in carried.items() if ours.get(name) != code}
+    if not others:
+        return "\n\n"
+    lines = [f"    {name}={code}," for name, code in others.items()]
+    head = "# From the env.py that was here before."
+    return "\n".join([head, "settings.update(", *lines, ")", "", "", ""])
 
 
 def ini_lines(answers):
@@ -265,14 +272,14 @@ def example_url(answers):
 
 
 def environment_files(answers):
-    """The files of the Alembic environment, relative to the project's folder."""
+    """Return the files of the Alembic environment, relative to the project's folder."""
     beside = TEMPLATE / "{{cookiecutter.directory}}"
     return [
         "alembic.ini",
         *(
-            f"{answers['directory']}/{file.name}"
-            for file in sorted(beside.iterdir())
-            if file.is_file()
+            f"{answers['directory']}/{file.relative_to(beside).as_posix()}"
+            for file in sorted(beside.rglob("*"))
+            if file.is_file() and "__pycache__" not in file.parts
         ),
     ]
 

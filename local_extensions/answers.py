@@ -17,10 +17,9 @@ STARTER = {"app": "app:app", "db": "app:db", "metadata": "db.metadata", "models"
 
 # What env.py uses these names for: something imported under one of them is renamed.
 TAKEN = frozenset(
-    "Path app change changes_database config connection context current_app"
-    " daemon_threads databases databases_of db explained fileConfig forget gc_off"
-    " has_app_context here load_env_files merged metadata migrate names_of options"
-    " os refuse_existing_tables reviewed root run settings source sys url work".split()
+    "Any Path app attempt config conn context current_app database databases db"
+    " file fileConfig has_app_context helpers options run_migrations_offline"
+    " run_migrations_online settings sys target_metadata".split()
 )
 
 # The names at the top of a project that are files, and so can't be folders.
@@ -37,7 +36,7 @@ INI = {
     "file_template": f"{DATE}-%%(rev)s_%%(slug)s",
     "timezone": "UTC",
 }
-LINE_LENGTH = 84  # ruff's 88, less the indentation of the lines in env.py
+LINE_LENGTH = 71  # 79 columns, less the indentation of the lines in env.py
 
 
 class Refused(ValueError):
@@ -152,12 +151,9 @@ def in_double_quotes(code: str) -> str:
 
 
 def from_import(module: str, name: str, target: str) -> str:
-    """An import of `name` as `target`, in parentheses where the line is too long."""
+    """Return an import of `name` as `target`."""
     imported = name if name == target else f"{name} as {target}"
-    line = f"from {module} import {imported}"
-    if len(line) > LINE_LENGTH:
-        line = f"from {module} import (\n    {imported},\n)"
-    return line
+    return from_imports(module, [imported])
 
 
 def assigned(target: str, *parts: str) -> str:
@@ -170,40 +166,96 @@ def assigned(target: str, *parts: str) -> str:
     return f"{target} = (\n    {inner}\n)"
 
 
-def import_lines(answers: Mapping[str, str]) -> str:
-    """The lines of env.py that bind `app`, `db` and `metadata`, and import the models.
+def import_lines(answers: Mapping[str, str], has_extension: bool) -> str:
+    """Return the lines of env.py that bind `app`, `db` and `target_metadata`.
 
     The app comes first, so that what is imported after it finds the modules as in the
     running app: `db` may be bound by the factory only.
+
+    :param has_extension: whether `db` can be had from the running app.
     """
     app = Reference("app", answers["app"])
     db = Reference("db", answers["db"])
     app_import, app_code = app.imported_as("app")
     db_import, db_code = db.imported_as("db")
-    if app_import == f"from {db.module} import app" and db_import.endswith("import db"):
-        app_import, db_import = f"from {app.module} import app, db", ""
-
-    imports = {db_import} - {""}
-    values = [] if db_code == "db" else [assigned("db", db_code)]
-    metadata_code = "db.metadata"
+    app_value = [] if app_code == "app" else [assigned("app", app_code)]
+    db_value = [] if db_code == "db" else [assigned("db", db_code)]
+    models = models_imports(model_modules(answers["models"]))
+    metadata_code, late = "db.metadata", []
     if answers["metadata"].strip() != "db.metadata":
         metadata = Reference("metadata", answers["metadata"])
-        metadata_import, metadata_code = metadata.imported_as("metadata")
-        imports.add(metadata_import)
-    if metadata_code != "metadata":
-        values.append(assigned("metadata", metadata_code))
+        line, metadata_code = metadata.imported_as("target_metadata")
+        late = [line]
+    if has_extension:
+        running = ['app, db = current_app, current_app.extensions["sqlalchemy"]']
+        imports = [app_import, db_import]
+        if app.module == db.module:
+            first, then = merged(imports), []
+        else:
+            first, then = [app_import], [db_import]
+        imported = [first, app_value, then, db_value, models]
+    else:
+        running = ["app = current_app"]
+        imported = [[app_import], app_value, models]
+        late = [*merged([db_import, *late]), *db_value]
 
-    running_app = assigned(
-        "app", "current_app", "if has_app_context()", f"else {app_code}"
-    )
-    blocks = [
-        [app_import],
-        [running_app] if imports else [running_app, *values],
-        sorted(imports),
-        values if imports else [],
-        models_imports(model_modules(answers["models"])),
+    lines = ["if has_app_context():  # migrate the application that is running"]
+    lines += ["    " + line for line in running]
+    depth = len(PurePosixPath(answers["directory"]).parts)
+    context = f"with helpers.importing_app(Path(__file__).parents[{depth}]):"
+    lines += ["else:", *importing(f"    {context}  # loads .env", imported)]
+    if late:
+        lines += ["", *importing(context, [late])]
+    if metadata_code != "target_metadata":
+        lines += ["", assigned("target_metadata", metadata_code)]
+    return "\n".join(lines)
+
+
+def importing(context: str, blocks: list[list[str]]) -> list[str]:
+    """Return imports in the context manager that explains their errors."""
+    indent = " " * (len(context) - len(context.lstrip()) + 4)
+    filled = [block for block in blocks if block]
+    texts = []
+    for before, block in zip([[], *filled], filled, strict=False):
+        if before and before[0].startswith(IMPORT) and block[0].startswith(IMPORT):
+            texts.append("# isort: split")  # the app is imported first
+        texts.append("\n".join(block))
+    text = "\n\n".join(texts)
+    return [context, *(f"{indent}{line}" if line else "" for line in text.split("\n"))]
+
+
+def merged(imports: list[str]) -> list[str]:
+    """Return `from` imports sorted, with one for all plain names of a module."""
+    names: dict[tuple[str, str], set[str]] = {}
+    for line in imports:
+        module, _, imported = line.removeprefix("from ").partition(" import ")
+        name = imported.strip("(), \n")
+        alias = name if " as " in name else ""
+        names.setdefault((module, alias), set()).add(name)
+    return [
+        from_imports(key[0], sorted(names[key], key=isort_key)) for key in sorted(names)
     ]
-    return indented("\n\n".join("\n".join(block) for block in blocks if block))
+
+
+IMPORT = ("import ", "from ")
+
+
+def isort_key(name: str) -> tuple[int, str]:
+    """Sort constants before classes before the rest, as isort does."""
+    rank = 0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2
+    return rank, name
+
+
+def from_imports(module: str, names: list[str]) -> str:
+    """Return an import of several names, in parentheses if the line is too long."""
+    line = f"from {module} import {', '.join(names)}"
+    if len(line) > LINE_LENGTH:
+        line = (
+            f"from {module} import (\n"
+            + "".join(f"    {each},\n" for each in names)
+            + ")"
+        )
+    return line
 
 
 def models_imports(modules: list[str]) -> list[str]:
@@ -224,37 +276,26 @@ def models_imports(modules: list[str]) -> list[str]:
     ]
 
 
-def indented(text: str) -> str:
-    """`text` with its lines indented by four spaces, empty ones excepted."""
-    return "\n".join(f"    {line}" if line else "" for line in text.split("\n"))
-
-
 def model_modules(text: str) -> list[str]:
     """The modules named in an answer, which commas or spaces separate."""
     return [module for module in re.split(r"[,\s]+", text) if module]
 
 
 def path_lines(directory: str, source: str) -> str:
-    """The lines of env.py that put the project's folders on sys.path.
+    """Return the lines of env.py that put the project's folders on sys.path.
 
-    They are `if` statements so that linters allow the imports below them.
+    They are in an `if` statement, so that linters allow the import below it.
     """
-    depth = len(PurePosixPath(directory).parts)
     here = "Path(__file__).absolute()"
+    depth = len(PurePosixPath(directory).parts)
     lines = [
-        f"if (root := str({here}.parents[{depth}])) not in sys.path:",
-        "    sys.path.insert(0, root)",
+        f"if str({here}.parent) not in sys.path:",
+        f"    sys.path.insert(0, str({here}.parents[{depth}]))",
     ]
     if source:
-        lines += [
-            f"if (source := str(Path(root, {in_double_quotes(repr(source))})))"
-            " not in sys.path:",
-            "    sys.path.insert(0, source)",
-        ]
-    lines += [
-        f"if (here := str({here}.parent)) not in sys.path:",
-        "    sys.path.append(here)",
-    ]
+        folder = in_double_quotes(repr(source))
+        lines += [f"    sys.path.insert(0, str({here}.parents[{depth}] / {folder}))"]
+    lines += [f"    sys.path.append(str({here}.parent))  # for the helpers"]
     return "\n".join(lines)
 
 

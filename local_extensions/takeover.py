@@ -39,9 +39,7 @@ OPTIONS = set(
     " sqlalchemy_module_prefix template_args upgrade_token user_module_prefix"
     " version_table version_table_pk version_table_schema".split()
 )
-OURS = dict.fromkeys(
-    ("compare_type", "render_as_batch", "compare_server_default"), "True"
-)
+OURS = dict.fromkeys(("compare_type", "render_as_batch"), "True")
 OWN = set(
     "as_sql connection dialect_name dialect_opts literal_binds output_buffer"
     " starting_rev tag target_metadata url".split()

@@ -1,7 +1,8 @@
 """Alembic's environment for this Flask application.
 
-The `alembic` command runs this file from top to bottom. Edit it freely; an update of
-flask-alembic-env (this is {{ cookiecutter._version }}) replaces only the helpers beside it.
+The `alembic` command runs this file from top to bottom. Edit it freely: an
+update of flask-alembic-env replaces the helpers beside it, and not this file.
+Written by flask-alembic-env {{ cookiecutter._version }}.
 """
 
 import sys

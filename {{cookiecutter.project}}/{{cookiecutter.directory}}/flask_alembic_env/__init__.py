@@ -4,7 +4,7 @@ from typing import Any
 
 from .application import alembic_running, importing_app
 from .autogenerate import callbacks
-from .change import attempts, refuse_unmanaged, steps_of
+from .change import attempts, changes_database, refuse_unmanaged, steps_of
 from .databases import Database, databases_of
 
 __all__ = [
@@ -31,9 +31,10 @@ def options_for(
         "include_schemas": any(table.schema for table in database.tables),
         "version_table": database.version_table,
         "transaction_per_migration": True,
-        "fn": steps_of(database),
         **mode,
     }
+    if changes_database():
+        options["fn"] = steps_of(database)
     if database.engine.dialect.name == "sqlite":  # one transaction for the command
         options |= {"transaction_per_migration": False, "transactional_ddl": True}
     if len(database.run) > 1:

@@ -19,7 +19,6 @@ from alembic.util import CommandError
 from sqlalchemy import Enum, String
 from sqlalchemy.exc import OperationalError
 
-from .change import running_function
 from .databases import Database
 from .names import name_constraints
 from .not_null import fill_new_columns
@@ -70,13 +69,14 @@ def callbacks(database: Database, settings: dict[str, Any]) -> dict[str, Any]:
         return render_item(kind, item, autogen_context) if text is False else text
 
     def process(ctx: MigrationContext, heads: Any, directives: list[Any]) -> None:
+        # There is no public name for this (Alembic 1.18 to 1.20).
         is_autogenerate = ctx.opts["revision_context"].command_args["autogenerate"]
         if is_autogenerate and directives:
             revise(ctx, database, directives[0])
         if owner_process:
             owner_process(ctx, heads, directives)
-        if is_autogenerate and directives and database is database.run[-1]:
-            finish(directives)
+        if is_autogenerate and directives and database.command != "check":
+            finish(database, directives)
 
     return {
         "include_name": include_name,
@@ -147,8 +147,7 @@ def revise(
         script.upgrade_ops_list[-1],
         script.downgrade_ops_list[-1],
     )
-    is_check = running_function().__qualname__.startswith("check.")
-    for step in CHECK_STEPS if is_check else STEPS:
+    for step in CHECK_STEPS if database.command == "check" else STEPS:
         step(revision)
 
 
@@ -271,8 +270,10 @@ def holds_all(old: Any, new: Any) -> bool:
     return new.length is None or new.length >= old.length
 
 
-def finish(directives: list[ops.MigrationScript]) -> None:
+def finish(database: Database, directives: list[ops.MigrationScript]) -> None:
     """Refuse options that match no change, and write no revision without changes."""
+    if database is not database.run[-1]:
+        return
     script = directives[0]
     changed = {name for ops_ in script.upgrade_ops_list for name in names_in(ops_)}
     for option in ("rename", "default"):

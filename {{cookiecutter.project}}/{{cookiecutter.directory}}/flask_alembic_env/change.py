@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
+from functools import partial, update_wrapper
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -68,18 +68,11 @@ def changes_database() -> bool:
     return True
 
 
-def running_function() -> Any:
-    """Return the function of the running command, such as `upgrade.<locals>.upgrade`."""
-    # Alembic has no public name for it (1.18 to 1.20).
-    return context._proxy.context_opts["fn"]  # type: ignore[attr-defined]
-
-
 def steps_of(database: Database) -> Callable[..., Iterator[Any]]:
     """Return a function that gives Alembic the steps to run, and reports each."""
-    list_steps = running_function()
 
     def steps(heads: Any, migration_context: Any) -> Iterator[Any]:
-        found = list(list_steps(heads, migration_context))
+        found = list(database.function(heads, migration_context))
         database.progress.total = len(found)
         for number, step in enumerate(found, 1):
             yield prepared(step, number, database)
@@ -96,8 +89,9 @@ def prepared(step: Any, number: int, database: Database) -> Any:
     script = step.revision
     progress.revision = f"{script.revision} ({Path(script.path).name})"
     log.info("[%d/%d] %s %s", number, progress.total, script.revision, script.doc)
-    own = copy.copy(step)
-    own.migration_fn = partial(call_revision, step.migration_fn, database)
+    own = copy.copy(step)  # Alembic's own keeps the function of the revision
+    call = partial(call_revision, step.migration_fn, database)
+    own.migration_fn = update_wrapper(call, step.migration_fn)
     return own
 
 
@@ -245,8 +239,11 @@ def refuse_unmanaged(database: Database) -> None:
     :raises CommandError: unless `-x allow-tables` is given.
     """
     migration = context.get_context()
-    is_upgrade = running_function().__qualname__.startswith("upgrade.")
-    if not is_upgrade or is_on("allow-tables") or migration.get_current_heads():
+    if (
+        database.command != "upgrade"
+        or is_on("allow-tables")
+        or migration.get_current_heads()
+    ):
         return
     inspector = sqlalchemy.inspect(context.get_bind())
     include = migration.opts["include_object"]

@@ -23,7 +23,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.util import greenlet_spawn
 
 from .application import first_line, refuse_old_versions
-from .options import refuse_misspelled, value_of
+from .options import refuse_misspelled, running_function, value_of
 
 log = logging.getLogger("alembic.env")
 
@@ -49,6 +49,12 @@ class Database:
     metadata: Any  # a MetaData, or a list of them
     run: list["Database"] = field(default_factory=list)  # all databases of the run
     progress: Progress = field(default_factory=Progress)
+    function: Any = field(default_factory=running_function)
+
+    @property
+    def command(self) -> str:
+        """The name of the command: `upgrade`, `check`, ..."""
+        return str(self.function.__qualname__).partition(".")[0]
 
     @property
     def engine_name(self) -> str:

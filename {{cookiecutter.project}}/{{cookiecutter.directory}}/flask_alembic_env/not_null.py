@@ -9,6 +9,7 @@ The column is added with a server default, which the same revision drops again: 
 database rewrites the table for that. Without a value there is a REVIEW comment.
 """
 
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, datetime, time
@@ -18,7 +19,7 @@ from uuid import UUID
 
 from alembic.operations import ops
 from alembic.util import CommandError
-from sqlalchemy import JSON, Column, Enum, LargeBinary, Text, literal, text
+from sqlalchemy import JSON, Column, Enum, LargeBinary, Text, func, literal, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.elements import ClauseElement, TextClause
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -26,21 +27,17 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from .operations import Revision, dotted, of_kind, sql_of, warn
 from .options import ask, pairs_of
 
-BOOLEANS = {"true": "1", "yes": "1", "1": "1", "false": "0", "no": "0", "0": "0"}
 # How an answer is read, by the Python type of the column.
 READERS: dict[type, Callable[[str], object]] = {
-    bool: lambda answer: BOOLEANS[answer.lower()],
+    bool: lambda answer: {"true": True, "1": True, "false": False, "0": False}[answer],
     date: date.fromisoformat,
     datetime: datetime.fromisoformat,
     time: time.fromisoformat,
-    Decimal: Decimal,
-    float: float,
-    int: int,
-    str: str,
-    UUID: lambda answer: UUID(answer).hex,
+    UUID: UUID,
 }
-NOW = {datetime: "CURRENT_TIMESTAMP", date: "(CURRENT_DATE)"}
+PLAIN = (bool, int, float, Decimal, str)
 ServerDefault = str | TextClause
+NOW = {datetime: func.now(), date: func.current_date()}
 
 
 def fill_new_columns(revision: Revision) -> None:
@@ -102,28 +99,30 @@ def drop_default(add: ops.AddColumnOp) -> ops.AlterColumnOp:
 def value_for_rows(
     revision: Revision, name: str, column: Column[Any]
 ) -> ServerDefault | None:
-    """Return the value that existing rows get, or None if nobody knows it."""
-    given = pairs_of("default").get(name)
-    if given is not None:
+    """Return the server default for existing rows, or None if nobody knows it."""
+    value = pairs_of("default").get(name)
+    default = None
+    if value is not None:
         try:
-            return as_default(given, column.type)
+            return as_default(revision, column, parsed(value, column.type))
         except ValueError as error:
-            raise CommandError(f"-x default={name}:{given}: {error}") from None
-    default = default_of_model(revision, column)
+            raise CommandError(f"-x default={name}:{value}: {error}") from None
+    if column.default is not None and not column.default.is_callable:
+        default = as_default(revision, column, getattr(column.default, "arg", None))
     if default is not None:
         return default
 
     def read(answer: str) -> str:
-        as_default(answer, column.type)
+        parsed(answer, column.type)
         return answer
 
     question = f"{name} is NOT NULL. Value for existing rows (Enter: decide later):"
     answer = ask(question, read)
-    return as_default(answer, column.type) if answer else None
+    return as_default(revision, column, parsed(answer, column.type)) if answer else None
 
 
-def as_default(answer: str, type_: TypeEngine[Any]) -> ServerDefault:
-    """Return the server default for what a person has written.
+def parsed(answer: str, type_: TypeEngine[Any]) -> object:
+    """Return the value that a person has written, as the database stores it.
 
     :raises ValueError: with what to write instead.
     """
@@ -131,52 +130,40 @@ def as_default(answer: str, type_: TypeEngine[Any]) -> ServerDefault:
     if isinstance(stored, Enum):
         if answer not in stored.enums:
             raise ValueError(f"give one of {', '.join(stored.enums)}")
-        return answer
+        return literal(answer)
     try:
         kind = stored.python_type
     except NotImplementedError:
-        kind = str
+        return literal(answer)
     if answer == "now" and kind in NOW:
-        return text(NOW[kind])
+        return NOW[kind]
+    read = READERS.get(kind, kind if kind in (int, float, Decimal) else str)
     try:
-        value = READERS.get(kind, str)(answer)
+        value = read(answer)
     except (ArithmeticError, KeyError, ValueError):
         raise ValueError(f"give a value of type {kind.__name__}") from None
-    return as_literal(str(value), stored)
+    return value if isinstance(value, PLAIN) else literal(value, stored)
 
 
-def default_of_model(revision: Revision, column: Column[Any]) -> ServerDefault | None:
-    """Return the default of the model, unless a function makes one for each row."""
-    default = column.default
-    if default is None or isinstance(stored_type(column.type), LargeBinary):
+def as_default(
+    revision: Revision, column: Column[Any], value: Any
+) -> ServerDefault | None:
+    """Return a value as a server default, or None if it has no form in SQL."""
+    stored = stored_type(column.type)
+    if isinstance(stored, LargeBinary) or value is None:
         return None
-    value = getattr(default, "arg", None)
-    if isinstance(value, ClauseElement):
-        return text(f"({sql_of(value, revision.dialect)})")
-    if not default.is_scalar:
-        return None
-    if isinstance(value, bool) and not isinstance(column.type, TypeDecorator):
-        return str(int(value))  # as every database reads it
+    if isinstance(stored, JSON) and not isinstance(value, ClauseElement):
+        value = literal(json.dumps(value))
+    is_plain = not isinstance(column.type, (Enum, TypeDecorator, Text))
+    if is_plain and isinstance(value, PLAIN) and "'" not in str(value):
+        # In quotes, every database reads it; a boolean as 0 or 1.
+        return str(int(value) if isinstance(value, bool) else value)
+    if not isinstance(value, ClauseElement):
+        value = literal(value, column.type)
     with suppress(SQLAlchemyError, NotImplementedError):
-        bound = literal(value, column.type)
-        return from_sql(sql_of(bound, revision.dialect), stored_type(column.type))
+        sql = sql_of(value, revision.dialect).replace(":", "\\:")
+        return text(f"({sql})")  # MySQL wants brackets for all but plain values
     return None
-
-
-def from_sql(sql: str, type_: TypeEngine[Any]) -> ServerDefault:
-    """Return a server default for SQL such as `'x'` or `1`."""
-    if sql.startswith("'") and sql.endswith("'"):
-        return as_literal(sql[1:-1].replace("''", "'"), type_)
-    return text(f"({sql})")
-
-
-def as_literal(value: str, type_: TypeEngine[Any]) -> ServerDefault:
-    """Return the server default for a text; MySQL wants brackets for long ones."""
-    is_long = isinstance(type_, (JSON, Text))
-    if is_long or value.startswith("'") or value.endswith("'"):
-        quoted = value.replace("'", "''").replace(":", "\\:")
-        return text(f"('{quoted}')")
-    return value
 
 
 def stored_type(type_: TypeEngine[Any]) -> TypeEngine[Any]:

@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Callable
 from difflib import get_close_matches
+from typing import Any
 
 from alembic import context
 from alembic.util import CommandError
@@ -22,6 +23,12 @@ NAMES = (
     "lock-wait",
     "rename",
 )
+
+
+def running_function() -> Any:
+    """Return the function of the command, such as `upgrade.<locals>.upgrade`."""
+    # Alembic has no public name for it (1.18 to 1.20).
+    return context._proxy.context_opts["fn"]  # type: ignore[attr-defined]
 
 
 def refuse_misspelled() -> None:
