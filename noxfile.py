@@ -15,7 +15,7 @@ def demo(session):
     session.install(*nox.project.dependency_groups(PYPROJECT, "bake"))
     session.run("cookiecutter", "--no-input", "--default-config", ".")
     session.chdir("flask-app")
-    session.install("--editable", ".")
+    session.install("--editable", ".", "--group", "dev")
     session.run("alembic", "revision", "--autogenerate", "-m", "create users")
     session.run("alembic", "upgrade", "head")
     session.run("alembic", "check")
@@ -33,22 +33,6 @@ def matrix(session, libraries):
     """Run all tests on one Python, with the lowest or the newest libraries."""
     options = ["--constraint", "tests/lowest.txt"] if libraries == "lowest" else []
     run_tests(session, *options)
-
-
-@nox.session
-def sqlalchemy_1(session):
-    """Run the life cycles and faults in projects with SQLAlchemy 1.4."""
-    old = os.path.abspath(".nox/old_libraries")
-    session.run("python", "-m", "venv", old, silent=True)
-    scripts = os.path.join(old, "Scripts" if os.name == "nt" else "bin")
-    python = os.path.join(scripts, "python")
-    install = [python, "-m", "pip", "install", "--quiet"]
-    session.run(*install, "--requirement", "tests/sqlalchemy_1.txt", external=True)
-    session.install(*nox.project.dependency_groups(PYPROJECT, "tests"))
-    names = "single_file or three_files or package_two or any_engine or once or killed"
-    names += " or half_way or holds_a_lock or under_migration or the_run_lock"
-    names = f"({names}) and not postgresql"  # whose driver here needs SQLAlchemy 2
-    session.run("pytest", "-n", "auto", "-k", names, env={"PROJECT_SCRIPTS": scripts})
 
 
 @nox.session

@@ -13,6 +13,7 @@ from cookiecutter.exceptions import FailedHookException
 from jinja2.ext import Extension
 
 from . import answers as rules
+from . import pins
 from .finding import Findings, find
 
 TEMPLATE = Path(__file__).parent.parent / "{{cookiecutter.project}}"
@@ -41,15 +42,15 @@ class FlaskAlembicEnv(Extension):
             is_by_cruft=is_by_cruft,
             environment_files=environment_files,
             carried=as_stored("__carried", carried),
+            formatter=as_stored("__formatter", formatter_default),
             ini_lines=ini_lines,
-            ini_sections=lambda answers: json.loads(answers["__carried"])["sections"],
+            ini_sections=ini_sections,
             carried_settings=carried_settings,
             summary=summary,
             literal=lambda value: ascii(json.loads(json.dumps(value))),
             example_url=example_url,
-            import_lines=lambda answers: rules.import_lines(
-                answers, has_extension(answers)
-            ),
+            import_lines=rules.import_lines,
+            db_facts=as_stored("__db", db_facts),
             path_lines=lambda answers: rules.path_lines(
                 answers["directory"], answers["__source"]
             ),
@@ -155,8 +156,12 @@ def check_answers(answers):
     """Refuse bad answers with one line, before Cookiecutter makes the folder."""
     try:
         rules.check(answers, folder(answers))
+        pins.refuse_old(folder(answers))
     except rules.Refused as refused:
         raise FailedHookException(f"ERROR: {refused}") from None
+    answers["database"] = rules.OTHER_NAMES.get(
+        answers["database"], answers["database"]
+    )
     return ""
 
 
@@ -195,6 +200,7 @@ def settle(answers):
         answers.update(
             __starter=starter(answers),
             __source=source(answers),
+            __db=db_facts(answers),
             __carried=carried(answers),
         )
     return ""
@@ -219,9 +225,20 @@ def carried(answers):
     )
 
 
-def has_extension(answers):
-    """Return whether `db` is Flask-SQLAlchemy's, which `current_app` knows."""
-    return answers["metadata"].strip() == "db.metadata"
+def db_facts(answers):
+    """What import lines depend on, in words, if the code tells what the db is.
+
+    `extension`: a running app has it as `extensions["sqlalchemy"]`. `engine`: it is an
+    Engine. `early`: importing the module of the app imports the db.
+    """
+    findings = found(answers)
+    if first(findings.db) != answers["db"]:
+        return ""
+    facts = {"db": "extension", "lite": "extension", "engine": "engine"}
+    words = [facts.get(findings.db_kind, "")]
+    if findings.db_is_early and first(findings.app) == answers["app"]:
+        words.append("early")
+    return " ".join(words).strip()
 
 
 def carried_settings(answers):
@@ -232,11 +249,7 @@ def carried_settings(answers):
     ours = {"compare_type": "True", "render_as_batch": "True"}
     carried = json.loads(answers["__carried"])["configure"]
     others = {name: code for name, code in carried.items() if ours.get(name) != code}
-    if not others:
-        return "\n\n"
-    lines = [f"    {name}={code}," for name, code in others.items()]
-    head = "# From the env.py that was here before."
-    return "\n".join([head, "settings.update(", *lines, ")", "", "", ""])
+    return rules.carried_settings(others)
 
 
 def ini_lines(answers):
@@ -251,6 +264,46 @@ def ini_lines(answers):
         **json.loads(answers["__carried"])["ini"],
     }
     return "\n".join(f"{name} = {value}" for name, value in options.items())
+
+
+FORMATTERS = {
+    "ruff": {
+        "ruff_fix": "check --fix-only --ignore F401 REVISION_SCRIPT_FILENAME",
+        "ruff_format": "format REVISION_SCRIPT_FILENAME",
+    },
+    "black": {"black": "REVISION_SCRIPT_FILENAME"},
+}
+LINEAR = """\
+alembic_linear.type = console_scripts
+alembic_linear.entrypoint = alembic-linear-update"""
+
+
+def ini_sections(answers):
+    """Return more sections of alembic.ini: those carried over, and hooks.
+
+    A new revision is formatted as the project is, if that depends on a formatter.
+    """
+    carried = json.loads(answers["__carried"])["sections"]
+    formatter = "ruff" if answers["__starter"] else answers["__formatter"]
+    if "[post_write_hooks]" in carried or not formatter:
+        return carried
+    hooks = FORMATTERS[formatter]
+    lines = ["[post_write_hooks]", "# Format a new revision."]
+    names = [*hooks, *(["alembic_linear"] if answers["__starter"] else [])]
+    lines.append(f"hooks = {', '.join(names)}")
+    for name, options in hooks.items():
+        lines += [f"{name}.type = module", f"{name}.module = {formatter}"]
+        lines.append(f"{name}.options = {options}")
+    if answers["__starter"]:
+        lines += ["# Two Git branches that each add a revision conflict in head.txt."]
+        lines.append(LINEAR)
+    return "\n".join([*filter(None, [carried]), *lines])
+
+
+def formatter_default(answers):
+    """Return the formatter that an application depends on."""
+    names = pins.dependencies(folder(answers))
+    return next((name for name in ("ruff", "black") if name in names), "")
 
 
 def package_name(answers):

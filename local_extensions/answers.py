@@ -7,20 +7,25 @@ import keyword
 import os
 import re
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import NamedTuple
 
 DATABASES = ("sqlite", "postgresql", "mysql")
+OTHER_NAMES = {"postgres": "postgresql", "mariadb": "mysql"}
 
 # The app in the starter. Where other answers are given, no starter is written.
 STARTER = {"app": "app:app", "db": "app:db", "metadata": "db.metadata", "models": ""}
 
 # What env.py uses these names for: something imported under one of them is renamed.
 TAKEN = frozenset(
-    "Any Path app attempt config conn context current_app database databases db"
-    " file fileConfig has_app_context helpers options run_migrations_offline"
+    "Any Path app attempt config conn context current_app database databases"
+    " db file fileConfig has_app_context helpers options run_migrations_offline"
     " run_migrations_online settings sys target_metadata".split()
 )
+
+# Where imports are in the order in which they have to run.
+SPLIT = "# isort: split"
 
 # The names at the top of a project that are files, and so can't be folders.
 FILES = frozenset(
@@ -84,12 +89,29 @@ class Reference:
         root_of(node).id = root
         return in_double_quotes(ast.unparse(node))
 
-    def imported_as(self, target: str) -> tuple[str, str]:
-        """The line that imports what is needed, and the expression for the object."""
-        if self.is_plain:
-            return from_import(self.module, self.root, target), target
+    def import_of(self, target: str = "") -> "Import":
+        """The import that is needed, under the name `target` if nothing else is to be done.
+
+        What is called or looked up first keeps its own name, unless env.py uses that.
+        """
+        if self.is_plain and target:
+            return Import(self.module, self.root, target)
         name = f"{self.root}_of_app" if self.root in TAKEN else self.root
-        return from_import(self.module, self.root, name), self.code(name)
+        return Import(self.module, self.root, name)
+
+
+class Import(NamedTuple):
+    """`from module import name as target`."""
+
+    module: str
+    name: str
+    target: str
+
+    @property
+    def text(self) -> str:
+        return (
+            self.name if self.name == self.target else f"{self.name} as {self.target}"
+        )
 
 
 def shown(text: str) -> str:
@@ -150,118 +172,179 @@ def in_double_quotes(code: str) -> str:
     return "".join(pieces) + code[end:]
 
 
-def from_import(module: str, name: str, target: str) -> str:
-    """Return an import of `name` as `target`."""
-    imported = name if name == target else f"{name} as {target}"
-    return from_imports(module, [imported])
+def natural(text: str) -> list[tuple[int, str]]:
+    """A key that sorts `a2` before `a10`, as isort does."""
+    parts = re.split(r"(\d+)", text)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
-def assigned(target: str, *parts: str) -> str:
-    """An assignment of an expression, which is wrapped between its parts if too long."""
-    code = " ".join(parts)
-    line = f"{target} = {code}"
-    if len(line) <= LINE_LENGTH:
-        return line
-    inner = code if len(code) <= LINE_LENGTH - 4 else "\n    ".join(parts)
-    return f"{target} = (\n    {inner}\n)"
+def name_order(name: str) -> tuple:
+    """The place of an imported name: constants, then classes, then other names."""
+    is_constant = len(name) > 1 and name.isupper()
+    kind = 0 if is_constant else 1 if name[:1].isupper() else 2
+    return kind, natural(name.lower()), natural(name)
 
 
-def import_lines(answers: Mapping[str, str], has_extension: bool) -> str:
-    """Return the lines of env.py that bind `app`, `db` and `target_metadata`.
+def import_order(statement: list[Import]) -> tuple:
+    """The place of an import statement among others."""
+    module, first = statement[0].module, statement[0]
+    is_renamed = first.name != first.target
+    return natural(module.lower()), natural(module), name_order(first.name), is_renamed
 
-    The app comes first, so that what is imported after it finds the modules as in the
-    running app: `db` may be bound by the factory only.
 
-    :param has_extension: whether `db` can be had from the running app.
+def statements_of(imports: Iterable[Import]) -> list[list[Import]]:
+    """The imports in isort's order; those that one statement makes are together."""
+    together: dict[tuple[str, str], list[Import]] = {}
+    for each in dict.fromkeys(imports):
+        renamed = each.text if each.name != each.target else ""
+        together.setdefault((each.module, renamed), []).append(each)
+    statements = [
+        sorted(group, key=lambda each: name_order(each.name))
+        for group in together.values()
+    ]
+    return sorted(statements, key=import_order)
+
+
+def from_imports(imports: Iterable[Import], indent: int) -> list[str]:
+    """The lines that import these, in parentheses where a line is too long."""
+    lines = []
+    for statement in statements_of(imports):
+        names = [each.text for each in statement]
+        line = f"from {statement[0].module} import {', '.join(names)}"
+        if len(line) <= LINE_LENGTH - indent:
+            lines.append(line)
+            continue
+        lines.append(f"from {statement[0].module} import (")
+        lines += [*(f"    {name}," for name in names), ")"]
+    return lines
+
+
+def laid_out(code: str, indent: int, before: int = 0, after: int = 1) -> str:
+    """An expression as ruff and black lay it out, whatever line length they have.
+
+    One that is too long for the shortest has each part on a line, with a comma after it.
+
+    :param indent: of the line that it begins on.
+    :param before: the width of what stands before it on this line, without the indent.
     """
-    app = Reference("app", answers["app"])
-    db = Reference("db", answers["db"])
-    app_import, app_code = app.imported_as("app")
-    db_import, db_code = db.imported_as("db")
-    app_value = [] if app_code == "app" else [assigned("app", app_code)]
-    db_value = [] if db_code == "db" else [assigned("db", db_code)]
-    models = models_imports(model_modules(answers["models"]))
-    metadata_code, late = "db.metadata", []
-    if answers["metadata"].strip() != "db.metadata":
-        metadata = Reference("metadata", answers["metadata"])
-        line, metadata_code = metadata.imported_as("target_metadata")
-        late = [line]
-    if has_extension:
-        running = ['app, db = current_app, current_app.extensions["sqlalchemy"]']
-        imports = [app_import, db_import]
-        if app.module == db.module:
-            first, then = merged(imports), []
-        else:
-            first, then = [app_import], [db_import]
-        imported = [first, app_value, then, db_value, models]
-    else:
-        running = ["app = current_app"]
-        imported = [[app_import], app_value, models]
-        late = [*merged([db_import, *late]), *db_value]
+    node = ast.parse(code, mode="eval").body
+    code = in_double_quotes(ast.unparse(node))
+    parts = parts_of(node)
+    if indent + before + len(code) + after <= LINE_LENGTH or not parts:
+        return code
+    opening, closing = (
+        code[: code.index(brackets_of(node)[0]) + 1],
+        brackets_of(node)[1],
+    )
+    inner = indent + 4
+    lines = [
+        f"{' ' * inner}{name}{laid_out(ast.unparse(part), inner, len(name))},"
+        for name, part in parts
+    ]
+    return "\n".join([opening, *lines, f"{' ' * indent}{closing}"])
 
-    lines = ["if has_app_context():  # migrate the application that is running"]
-    lines += ["    " + line for line in running]
+
+def brackets_of(node: ast.AST) -> str:
+    """The brackets that are around the parts of an expression."""
+    return {ast.Call: "()", ast.Tuple: "()", ast.List: "[]"}.get(type(node), "{}")
+
+
+def parts_of(node: ast.AST) -> list[tuple[str, ast.AST]]:
+    """The parts of an expression, each with what stands before it: `name=` or `"key": `."""
+    if isinstance(node, ast.Call):
+        named = [(f"{word.arg}=", word.value) for word in node.keywords]
+        return [*(("", argument) for argument in node.args), *named]
+    if isinstance(node, ast.Dict):
+        keys = [in_double_quotes(ast.unparse(key)) for key in node.keys]
+        return [
+            (f"{key}: ", value) for key, value in zip(keys, node.values, strict=True)
+        ]
+    return [("", part) for part in getattr(node, "elts", ())]
+
+
+def assigned(target: str, code: str, indent: int = 0) -> str:
+    """An assignment of an expression."""
+    return f"{target} = {laid_out(code, indent, len(target) + 3, after=0)}"
+
+
+def import_lines(answers: Mapping[str, str]) -> str:
+    """The lines of env.py that bind `app`, `db` and `target_metadata`.
+
+    Where an application is running, nothing is imported that it can give. Otherwise the
+    app comes first, so that what is imported after it finds the modules as in the
+    running app: `db` may be bound by the factory only.
+    """
+    has_own = answers["metadata"].strip() == "db.metadata"
+    facts = answers.get("__db", "").split()
+    by_app = "extension" in facts or (has_own and "engine" not in facts)
+    db = Reference("db", answers["db"])
+    later, values = [], []  # what no running application can give
+    if not by_app:
+        later.append(db.import_of("db"))
+        values += [] if db.is_plain else [assigned("db", db.code(later[0].target))]
+    target = "db.metadata"
     depth = len(PurePosixPath(answers["directory"]).parts)
     context = f"with helpers.importing_app(Path(__file__).parents[{depth}]):"
-    lines += ["else:", *importing(f"    {context}  # loads .env", imported)]
-    if late:
-        lines += ["", *importing(context, [late])]
-    if metadata_code != "target_metadata":
-        lines += ["", assigned("target_metadata", metadata_code)]
-    return "\n".join(lines)
-
-
-def importing(context: str, blocks: list[list[str]]) -> list[str]:
-    """Return imports in the context manager that explains their errors."""
-    indent = " " * (len(context) - len(context.lstrip()) + 4)
-    filled = [block for block in blocks if block]
-    texts = []
-    for before, block in zip([[], *filled], filled, strict=False):
-        if before and before[0].startswith(IMPORT) and block[0].startswith(IMPORT):
-            texts.append("# isort: split")  # the app is imported first
-        texts.append("\n".join(block))
-    text = "\n\n".join(texts)
-    return [context, *(f"{indent}{line}" if line else "" for line in text.split("\n"))]
-
-
-def merged(imports: list[str]) -> list[str]:
-    """Return `from` imports sorted, with one for all plain names of a module."""
-    names: dict[tuple[str, str], set[str]] = {}
-    for line in imports:
-        module, _, imported = line.removeprefix("from ").partition(" import ")
-        name = imported.strip("(), \n")
-        alias = name if " as " in name else ""
-        names.setdefault((module, alias), set()).add(name)
-    return [
-        from_imports(key[0], sorted(names[key], key=isort_key)) for key in sorted(names)
+    if not has_own:
+        metadata = Reference("metadata", answers["metadata"])
+        later.append(metadata.import_of())
+        target = metadata.code(later[-1].target)
+    lines = [
+        "if has_app_context():  # migrate the application that is running",
+        '    app, db = current_app, current_app.extensions["sqlalchemy"]'
+        if by_app
+        else "    app = current_app",
+        "else:",
+        f"    {context}  # loads .env",
+        *indented(lines_of_app(answers, db if by_app else None), 8),
     ]
+    if later:
+        lines += ["", context]
+        lines += indented(from_imports(later, indent=4), 4)
+    return "\n".join([*lines, "", *values, assigned("target_metadata", target)])
 
 
-IMPORT = ("import ", "from ")
+def lines_of_app(answers: Mapping[str, str], db: Reference | None) -> list[str]:
+    """The lines that import the app, its db and the modules with models.
 
+    The db is imported together with the app if that surely changes nothing.
+    """
+    app = Reference("app", answers["app"])
+    app_import = app.import_of("app")
+    app_values = [] if app.is_plain else [("app", app.code(app_import.target))]
+    first, later, values = [app_import], [], []
+    if db is not None:
+        db_import = db.import_of("db")
+        is_behind = app_import in statements_of([app_import, db_import])[0]
+        is_early = app.is_plain or "early" in answers.get("__db", "")
+        (first if is_behind and is_early else later).append(db_import)
+        values = [] if db.is_plain else [("db", db.code(db_import.target))]
+    if not later:
+        app_values, values = app_values + values, []
+    models = models_imports(model_modules(answers["models"]))
 
-def isort_key(name: str) -> tuple[int, str]:
-    """Sort constants before classes before the rest, as isort does."""
-    rank = 0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2
-    return rank, name
-
-
-def from_imports(module: str, names: list[str]) -> str:
-    """Return an import of several names, in parentheses if the line is too long."""
-    line = f"from {module} import {', '.join(names)}"
-    if len(line) > LINE_LENGTH:
-        line = (
-            f"from {module} import (\n"
-            + "".join(f"    {each},\n" for each in names)
-            + ")"
-        )
-    return line
+    lines: list[str] = []
+    is_after_import = False
+    for imports, assignments in (
+        (from_imports(first, 8), app_values),
+        (from_imports(later, 8), values),
+        (models, []),
+    ):
+        if imports:
+            lines += ["", SPLIT] if is_after_import else [""]
+            lines += imports
+        for target, code in assignments:
+            lines += [""] if (target, code) == assignments[0] else []
+            lines += assigned(target, code, 8).replace("\n        ", "\n").split("\n")
+        if imports or assignments:
+            is_after_import = not assignments
+    return lines[1:]
 
 
 def models_imports(modules: list[str]) -> list[str]:
     """Imports of the modules with models, under names that env.py does not use."""
     lines = {}
-    for module in sorted(set(modules), key=str.lower):
+    for module in sorted(set(modules), key=lambda name: (natural(name.lower()), name)):
         name = module.partition(".")[0]
         if name in TAKEN:
             name = f"{module.replace('.', '_')}_module"
@@ -274,6 +357,11 @@ def models_imports(modules: list[str]) -> list[str]:
         for group in lines.values()
         for line in group
     ]
+
+
+def indented(lines: list[str], indent: int) -> list[str]:
+    """The lines, but for empty ones, moved to the right."""
+    return [f"{' ' * indent}{line}" if line else "" for line in lines]
 
 
 def model_modules(text: str) -> list[str]:
@@ -299,6 +387,20 @@ def path_lines(directory: str, source: str) -> str:
     return "\n".join(lines)
 
 
+def carried_settings(configure: Mapping[str, str]) -> str:
+    """The lines of env.py that set what the environment before it had set."""
+    if not configure:
+        return "\n\n"
+    code = "".join(f"{name}={value}, " for name, value in configure.items())
+    parts = parts_of(ast.parse(f"update({code})", mode="eval").body)
+    lines = [
+        f"    {name}{laid_out(ast.unparse(node), 4, len(name))},"
+        for name, node in parts
+    ]
+    text = "\n".join(["settings.update(", *lines, ")"])
+    return f"\n# From the env.py that was here before.\n{text}\n\n\n"
+
+
 def check(answers: Mapping[str, str], target: Path) -> None:
     """Refuse what can't work, before anything is written.
 
@@ -316,7 +418,7 @@ def check(answers: Mapping[str, str], target: Path) -> None:
                 f"models: {shown(module)} is not the name of a module, as in shop.models"
             )
     check_directory(answers["directory"], target)
-    if answers["database"] not in DATABASES:
+    if answers["database"] not in (*DATABASES, *OTHER_NAMES):
         raise Refused(
             f"database: {shown(answers['database'])} is none of {', '.join(DATABASES)}"
         )

@@ -131,6 +131,8 @@ class Findings:
     directory: str | None = None
     source_root: str = ""
     is_flask: bool = False
+    db_kind: str = ""  # of the first one: "db", "lite", "engine"; "" if not known
+    db_is_early: bool = False  # importing the module of the first app imports it
 
 
 def find(root: str | os.PathLike[str]) -> Findings:
@@ -308,6 +310,8 @@ class Search:
             source_root=self.source_root,
             is_flask=bool(apps or self.makers or self.objects)
             or any(candidate.kind in DATABASES for candidate in dbs),
+            db_kind=dbs[0].kind if dbs else "",
+            db_is_early=bool(apps and dbs) and self.is_early(apps[0], dbs[0]),
         )
 
     # What there is
@@ -785,6 +789,16 @@ class Search:
                 and not starts_server(module)
             )
         )
+
+    def is_early(self, app: Candidate, db: Candidate) -> bool:
+        """Whether the db is there once the module of the app is imported."""
+        module, _, name = db.value.partition(":")
+        home = self.code.modules.get(module)
+        meanings = home.scope.names.get(name, []) if home is not None else []
+        is_made = any(
+            meaning.kind == "value" and not meaning.late for meaning in meanings
+        )
+        return is_made and module in self.reach.of(app.home, None)
 
     def directory(self) -> str | None:
         """The migrations folder: the one that is named, else the shallowest."""

@@ -856,21 +856,11 @@ class Ini:
 
 def in_settings(env: Source) -> list[Setting]:
     """What an owner has written into `settings` in an env.py of ours."""
-    dicts = [
-        node.value
-        for node in env.nodes
-        if isinstance(node, ast.Assign)
-        and isinstance(node.value, ast.Dict)
-        and [dotted(target) for target in node.targets] == ["settings"]
-    ]
-    found = []
-    for name, value in (
-        pair for node in dicts for pair in zip(node.keys, node.values, strict=True)
-    ):
+    found: dict[str, Setting] = {}
+    for name, value in settings_of(env) if env.is_ours else ():
         code = in_double_quotes(ast.unparse(value))
-        if not env.is_ours or not isinstance(name, ast.Constant):
-            continue
-        if code == OURS.get(name.value):
+        found.pop(name, None)
+        if code == OURS.get(name):
             continue
         try:
             ast.literal_eval(value)
@@ -879,8 +869,22 @@ def in_settings(env: Source) -> list[Setting]:
         else:
             advice = ""
         where = env.where(value)
-        found.append(Setting(name.value, code, where, not advice, advice))
-    return found
+        found[name] = Setting(name, code, where, not advice, advice)
+    return list(found.values())
+
+
+def settings_of(env: Source) -> Iterator[tuple[str, ast.expr]]:
+    """The names and values in `settings = {...}` and `settings.update(...)`."""
+    for node in env.tree.body:
+        value = getattr(node, "value", None)
+        if "settings" in map(dotted, targets(node)) and isinstance(value, ast.Dict):
+            for key, item in zip(value.keys, value.values, strict=True):
+                if isinstance(key, ast.Constant):
+                    yield str(key.value), item
+        elif isinstance(value, ast.Call) and dotted(value.func) == "settings.update":
+            for word in value.keywords:
+                if word.arg:
+                    yield word.arg, word.value
 
 
 def in_inis(
@@ -1000,4 +1004,6 @@ def of_section(ini: Ini, template: Ini, name: str) -> Setting | None:
 
 def plain_logging(value: str) -> str:
     """What is the same in all stock files."""
-    return re.sub(r"\s+|,flask_migrate|,plugins", "", value).replace("WARNING", "WARN")
+    return re.sub(
+        r"\s+|,flask_migrate|,migration|,messages|,plugins", "", value
+    ).replace("WARNING", "WARN")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from traceback import extract_tb
+from typing import Any
 
 import alembic
 import sqlalchemy
@@ -129,7 +130,7 @@ def missing_driver(name: str) -> str:
     return f"{text}. Install it, or name another one in SQLALCHEMY_DATABASE_URI"
 
 
-def first_line(error: DBAPIError) -> str:
+def first_line(error: Any) -> str:
     """Return what the database says, without the statement and its parameters."""
     return str(error.orig).strip().partition("\n")[0]
 

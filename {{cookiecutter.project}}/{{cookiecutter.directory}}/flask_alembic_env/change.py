@@ -181,7 +181,10 @@ def watched(connection: Connection, database: Database) -> Iterator[None]:
     def commit(conn: Any) -> None:
         progress.is_committed |= progress.has_changed
 
-    listeners = [("after_cursor_execute", after_execute), ("commit", commit)]
+    listeners: list[tuple[str, Any]] = [
+        ("after_cursor_execute", after_execute),
+        ("commit", commit),
+    ]
     for name, listener in listeners:
         event.listen(connection, name, listener)
     try:

@@ -24,6 +24,11 @@ from sqlalchemy.schema import Constraint
 from .operations import Revision, of_kind, sql_of
 
 KINDS = (CheckConstraint, ForeignKeyConstraint, UniqueConstraint)
+ADDED = (
+    ops.CreateCheckConstraintOp,
+    ops.CreateForeignKeyOp,
+    ops.CreateUniqueConstraintOp,
+)
 # What a batch calls the constraints that have no name in SQLite.
 CONVENTION = {
     "uq": "%(table_name)s_%(column_0_N_name)s_key",
@@ -51,7 +56,7 @@ def name_constraints(revision: Revision) -> None:
     for batch in of_kind(changes, ops.ModifyTableOps):
         add_column_checks(batch, revision)
         for part in batch.ops:
-            if isinstance(part, ops.AddConstraintOp) and not part.constraint_name:
+            if isinstance(part, ADDED) and not part.constraint_name:
                 part.constraint_name = name_of(part.to_constraint(), set())
         unnamed = [
             part

@@ -120,6 +120,7 @@ def does_something(op: ops.MigrateOperation) -> bool:
 
 def sql_of(expression: ClauseElement, dialect: Dialect) -> str:
     """Return an expression as SQL, with its values in it."""
-    named = type(dialect)(paramstyle="named")  # the others double a percent sign
+    kind: Any = type(dialect)
+    named = kind(paramstyle="named")  # the others double a percent sign
     options = {"literal_binds": True, "include_table": False}
     return str(expression.compile(dialect=named, compile_kwargs=options))

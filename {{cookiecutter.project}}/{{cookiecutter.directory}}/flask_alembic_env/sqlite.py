@@ -48,7 +48,7 @@ def one_transaction(
     busy = guard.scalar("PRAGMA busy_timeout")
     guard.execute("PRAGMA foreign_keys = OFF")
     # The listeners of an engine are called last: this one is after the application's.
-    listeners = [
+    listeners: list[tuple[Any, str, Any]] = [
         (connection.engine, "begin", guard.begin),
         (connection, "before_cursor_execute", guard.before_execute),
         (connection, "commit", guard.commit),

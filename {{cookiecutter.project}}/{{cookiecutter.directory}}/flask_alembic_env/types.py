@@ -22,7 +22,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from .operations import OnPostgresql, Revision, dotted, parts_of
 
 log = logging.getLogger("alembic.env")
-DIALECT = postgresql.dialect(paramstyle="named")
+DIALECT: Any = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 DIALECTS = (mysql.dialect(), DIALECT, sqlite.dialect())
 quote = DIALECT.identifier_preparer.quote
 Key = tuple[str | None, str]  # the schema and name of an enum type
@@ -97,7 +97,7 @@ def is_left_to_library() -> bool:
 
 def enum_of(item: TypeEngine[Any]) -> tuple[postgresql.ENUM | None, bool]:
     """Return PostgreSQL's enum type that a type is stored as, and whether in an array."""
-    found = item.dialect_impl(DIALECT)
+    found: Any = item.dialect_impl(DIALECT)
     while isinstance(found, TypeDecorator):
         found = found.impl_instance
     if isinstance(found, sqlalchemy.ARRAY):
