@@ -35,7 +35,7 @@ for file in files:
         kept = "  (as it was)"
     elif os.path.exists(copy):
         kept = f"  (yours is kept as {keep(copy)})"
-    if kept or not file.startswith(helpers):
+    if "yours" in kept or not file.startswith(helpers):
         print(f"  {file}{kept}")
 print(f"  {helpers}  (helpers: an update of the template replaces them)")
 

@@ -17,6 +17,7 @@ from . import pins
 from .finding import Findings, find
 
 TEMPLATE = Path(__file__).parent.parent / "{{cookiecutter.project}}"
+CACHES = {"__pycache__", ".mypy_cache", ".ruff_cache"}
 started_in = Path.cwd()
 
 
@@ -202,6 +203,7 @@ def settle(answers):
             __source=source(answers),
             __db=db_facts(answers),
             __carried=carried(answers),
+            __formatter=formatter_default(answers),
         )
     return ""
 
@@ -266,44 +268,25 @@ def ini_lines(answers):
     return "\n".join(f"{name} = {value}" for name, value in options.items())
 
 
-FORMATTERS = {
-    "ruff": {
-        "ruff_fix": "check --fix-only --ignore F401 REVISION_SCRIPT_FILENAME",
-        "ruff_format": "format REVISION_SCRIPT_FILENAME",
-    },
-    "black": {"black": "REVISION_SCRIPT_FILENAME"},
-}
-LINEAR = """\
-alembic_linear.type = console_scripts
-alembic_linear.entrypoint = alembic-linear-update"""
-
-
 def ini_sections(answers):
-    """Return more sections of alembic.ini: those carried over, and hooks.
+    """Return more sections of alembic.ini: those carried over, and the hooks.
 
     A new revision is formatted as the project is, if that depends on a formatter.
     """
     carried = json.loads(answers["__carried"])["sections"]
-    formatter = "ruff" if answers["__starter"] else answers["__formatter"]
-    if "[post_write_hooks]" in carried or not formatter:
+    if "[post_write_hooks]" in carried:
         return carried
-    hooks = FORMATTERS[formatter]
-    lines = ["[post_write_hooks]", "# Format a new revision."]
-    names = [*hooks, *(["alembic_linear"] if answers["__starter"] else [])]
-    lines.append(f"hooks = {', '.join(names)}")
-    for name, options in hooks.items():
-        lines += [f"{name}.type = module", f"{name}.module = {formatter}"]
-        lines.append(f"{name}.options = {options}")
+    libraries = answers["__formatter"].split()
     if answers["__starter"]:
-        lines += ["# Two Git branches that each add a revision conflict in head.txt."]
-        lines.append(LINEAR)
-    return "\n".join([*filter(None, [carried]), *lines])
+        libraries = ["ruff", "alembic-linear-migrations"]
+    return "\n\n".join(filter(None, [carried, rules.post_write_hooks(libraries)]))
 
 
 def formatter_default(answers):
-    """Return the formatter that an application depends on."""
+    """Return the libraries for hooks that an application depends on, one formatter."""
     names = pins.dependencies(folder(answers))
-    return next((name for name in ("ruff", "black") if name in names), "")
+    found = [name for name in rules.HOOKS if name in names]
+    return " ".join(name for name in found if name != "black" or "ruff" not in names)
 
 
 def package_name(answers):
@@ -332,7 +315,7 @@ def environment_files(answers):
         *(
             f"{answers['directory']}/{file.relative_to(beside).as_posix()}"
             for file in sorted(beside.rglob("*"))
-            if file.is_file() and "__pycache__" not in file.parts
+            if file.is_file() and not CACHES.intersection(file.parts)
         ),
     ]
 

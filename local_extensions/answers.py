@@ -41,6 +41,24 @@ INI = {
     "file_template": f"{DATE}-%%(rev)s_%%(slug)s",
     "timezone": "UTC",
 }
+# The hooks that a new revision is given to, by what the project depends on.
+HOOKS = {
+    "ruff": """\
+ruff_fix.type = module
+ruff_fix.module = ruff
+ruff_fix.options = check --fix-only --ignore F401 REVISION_SCRIPT_FILENAME
+ruff_format.type = module
+ruff_format.module = ruff
+ruff_format.options = format REVISION_SCRIPT_FILENAME""",
+    "black": """\
+black.type = module
+black.module = black
+black.options = REVISION_SCRIPT_FILENAME""",
+    "alembic-linear-migrations": """\
+# Two Git branches that each add a revision conflict in head.txt.
+alembic_linear.type = console_scripts
+alembic_linear.entrypoint = alembic-linear-update""",
+}
 LINE_LENGTH = 71  # 79 columns, less the indentation of the lines in env.py
 
 
@@ -399,6 +417,15 @@ def carried_settings(configure: Mapping[str, str]) -> str:
     ]
     text = "\n".join(["settings.update(", *lines, ")"])
     return f"\n# From the env.py that was here before.\n{text}\n\n\n"
+
+
+def post_write_hooks(libraries: Iterable[str]) -> str:
+    """The section of alembic.ini that hands a new revision to these libraries."""
+    texts = [HOOKS[name] for name in libraries]
+    if not texts:
+        return ""
+    names = re.findall(r"^(\w+)\.type", "\n".join(texts), re.MULTILINE)
+    return "\n".join(["[post_write_hooks]", f"hooks = {', '.join(names)}", *texts])
 
 
 def check(answers: Mapping[str, str], target: Path) -> None:

@@ -795,9 +795,9 @@ class Search:
         module, _, name = db.value.partition(":")
         home = self.code.modules.get(module)
         meanings = home.scope.names.get(name, []) if home is not None else []
-        is_made = any(
-            meaning.kind == "value" and not meaning.late for meaning in meanings
-        )
+        values = [meaning for meaning in meanings if meaning.kind == "value"]
+        # A function that binds the name again makes the db, as in `global db`.
+        is_made = bool(values) and not any(meaning.late for meaning in values)
         return is_made and module in self.reach.of(app.home, None)
 
     def directory(self) -> str | None:

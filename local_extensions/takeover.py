@@ -18,13 +18,17 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-from .answers import INI, in_double_quotes
+from .answers import HOOKS, INI, in_double_quotes, post_write_hooks
 from .reading import dotted, is_main_guard, read, returned, walk
 
 TEMPLATE = Path(__file__).parent.parent / "{{cookiecutter.project}}"
+OUR_HOOKS = {
+    post_write_hooks(names) for count in (1, 2) for names in combinations(HOOKS, count)
+}
 UNREADABLE = (
     *(SyntaxError, ValueError, TypeError, RecursionError, MemoryError, OSError),
     *(configparser.Error, tokenize.TokenError),
@@ -239,7 +243,7 @@ class Source:
     @property
     def is_ours(self) -> bool:
         """Whether it is an env.py that this template has written before."""
-        return b"env_application" in self.data or b"flask-alembic-env" in self.data
+        return b"flask_alembic_env" in self.data
 
     def is_as_written(self, code: str) -> bool:
         """Whether it has some code from this template, and not from its owner."""
@@ -421,6 +425,8 @@ def steps(source: Source, node: ast.expr, seen: tuple[str, ...] = ()) -> list[St
         return made + arguments(source, node, seen)
     if called.endswith(".copy"):
         return steps(source, node.func.value, seen)
+    if called == "helpers.options_for" and source.is_ours:
+        return []  # its `settings` are read by themselves
     return [Step("set", "**", Given("**", node, source, depends=True))]
 
 
@@ -999,6 +1005,8 @@ def of_section(ini: Ini, template: Ini, name: str) -> Setting | None:
             return None
         advice = "not needed: env.py takes SQLALCHEMY_BINDS of the app"
         return Setting(f"[{name}]", ", ".join(options), where, False, advice)
+    if ini.text(name) in OUR_HOOKS:  # written again if the project still wants them
+        return None
     return Setting(f"[{name}]", masked(ini.text(name)), where, True)
 
 

@@ -54,9 +54,12 @@ APPS = {
             "    app = Flask(__name__)\n"
             '    app.config["SQLALCHEMY_DATABASE_URI"] = "sqlite:///thing.db"\n'
             "    db.init_app(app)\n"
+            "    if 'ALEMBIC_RUNNING' not in os.environ:\n"
+            "        upgrade(app)\n"
+            "    return app\n"
+            "def upgrade(app):\n"
             "    with app.app_context():\n"
             '        command.upgrade(Config("alembic.ini"), "head")\n'
-            "    return app\n"
         ),
     },
     "a db that the factory makes": {
@@ -89,3 +92,15 @@ def test_awkward(tmp_path, bake, files):
     project.alembic("check")
     (file,) = project.path.rglob("thing.db")
     assert tables(file) == {"thing", "alembic_version"}
+
+
+def test_an_app_that_runs_alembic_while_it_is_imported(tmp_path, bake):
+    """Alembic can run only once at a time: the command says what to change."""
+    files = APPS["an app that runs Alembic itself"]
+    project = Project(tmp_path / "awkward")
+    for name, text in files.items():
+        text = text.replace("'ALEMBIC_RUNNING' not in os.environ", "True")
+        project.write(name, text)
+    bake(project="awkward", force=True)
+    output = project.alembic("current", fails=True)
+    assert "The application runs Alembic while it is imported. Skip that if" in output

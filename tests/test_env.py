@@ -337,11 +337,14 @@ def test_autogenerate_without_changes_writes_nothing(note_app):
     assert len(project.versions()) == 2
 
 
-def test_types_and_server_defaults_are_compared(note_app):
+def test_types_are_compared_and_server_defaults_if_the_owner_says_so(note_app):
     project = note_app()
     project.alembic("revision", "--autogenerate", "-m", "first")
     project.alembic("upgrade", "head")
-    project.edit("app.py", "db.String(50)", "db.String(99), server_default='-'")
+    project.edit("app.py", "db.String(50)", "db.String(50), server_default='-'")
+    project.alembic("check")
+    project.edit("migrations/env.py", '# "compare_server_default"', '"compare_server_default"')
+    project.edit("app.py", "db.String(50)", "db.String(99)")
     project.alembic("revision", "--autogenerate", "-m", "second")
     text = project.versions()[1].read_text()
     assert "existing_type=sa.VARCHAR(length=50)" in text
@@ -353,27 +356,27 @@ BROKEN = [
     (
         {"uri": "None"},
         ["current"],
-        "FAILED: The application has no database URL: set SQLALCHEMY_DATABASE_URI",
+        "FAILED: The application has no database URL. Set SQLALCHEMY_DATABASE_URI",
     ),
     (
         {"uri": '""'},
         ["current"],
-        "FAILED: SQLALCHEMY_DATABASE_URI in the application's config is not a URL",
+        "FAILED: SQLALCHEMY_DATABASE_URI is not a URL",
     ),
     (
         {"uri": '"secret"'},
         ["upgrade", "head"],
-        "FAILED: SQLALCHEMY_DATABASE_URI in the application's config is not a URL",
+        "FAILED: SQLALCHEMY_DATABASE_URI is not a URL",
     ),
     (
         {"app": "app:application"},
         ["current"],
-        "FAILED: Can't get the application: cannot import name 'application' from 'app'",
+        "FAILED: Cannot get the application: cannot import name 'application' from 'app'",
     ),
     (
         {"app": "application:app"},
         ["current"],
-        "FAILED: Can't get the application: No module named 'application'. Correct",
+        "FAILED: Cannot get the application: No module named 'application'. Correct",
     ),
     (
         {
@@ -382,17 +385,17 @@ BROKEN = [
             "code": FACTORY + "\ndel create_app",
         },
         ["current"],
-        "FAILED: Can't get the application: cannot import name 'create_app' from 'app'",
+        "FAILED: Cannot get the application: cannot import name 'create_app' from 'app'",
     ),
     (
         {"app": "app:create_app(1, 2)", "db": "app:db", "code": FACTORY},
         ["current"],
-        "FAILED: Can't get the application: create_app() takes from 0 to 1 positional",
+        "FAILED: Cannot get the application: create_app() takes from 0 to 1 positional",
     ),
     (
         {"db": "app:database"},
         ["current"],
-        "FAILED: Can't get the application: cannot import name 'database' from 'app'",
+        "FAILED: Cannot get the application: cannot import name 'database' from 'app'",
     ),
     (
         {"code": APP + "\nother = db = SQLAlchemy()\n"},
@@ -402,12 +405,12 @@ BROKEN = [
     (
         {"code": APP[: APP.index("class Note")]},
         ["revision", "--autogenerate"],
-        "FAILED: The metadata has no tables: the modules that define the models were not",
+        "FAILED: The metadata has no tables, because no module with models is imported",
     ),
     (
         {"code": APP[: APP.index("class Note")]},
         ["check"],
-        "FAILED: The metadata has no tables: the modules that define the models were not",
+        "FAILED: The metadata has no tables, because no module with models is imported",
     ),
 ]
 

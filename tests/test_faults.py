@@ -15,7 +15,7 @@ from contextlib import suppress
 
 import pytest
 import sqlalchemy as sa
-from conftest import ROOT, Project
+from conftest import ROOT, Project, tables
 from documentation import not_run
 
 DATABASES = ["sqlite", "postgresql", "mysql"]
@@ -212,9 +212,7 @@ def test_killed_at_a_random_moment(ledger, kind):
     except AssertionError as error:
         assert kind == "mysql"
         output = str(error)
-        assert re.search(r"[Rr]evision r\d (may have )?stopped half way", output), (
-            output
-        )
+        assert re.search(r"stopped half way", output), output
     else:
         project.assert_is_at("r3")
 
@@ -235,11 +233,11 @@ def test_a_revision_that_raises_half_way(ledger, kind):
     assert "RuntimeError: half way" in output
     text = project.read(f"migrations/versions/{broken}.py")
     if kind == "mysql":
-        assert f"Revision {broken} may have stopped half way" in output
+        assert f"{broken} ({broken}.py) failed. It may have stopped half way" in output
         assert "alembic stamp r2" in output
         assert project.version() == "r1"
         return
-    assert "half way, and" not in output
+    assert "may have stopped" not in output
     project.assert_is_at({"sqlite": None, "postgresql": "r1"}[kind])
     project.write(
         f"migrations/versions/{broken}.py",
@@ -287,7 +285,7 @@ def test_the_server_cuts_the_connections(ledger, kind):
     assert process.returncode
     assert project.version() == "r1"
     if kind == "mysql":  # its row was in a transaction, so nothing of it is there
-        assert "Revision r2 may have stopped half way" in output
+        assert "It may have stopped half way" in output
     project.assert_is_at("r1")
     project.alembic("upgrade", "head")
     project.assert_is_at("r2")
@@ -314,12 +312,9 @@ def test_sqlite_with_any_engine(ledger, options):
     project.alembic("upgrade", "head")
     project.sql("INSERT INTO account (id, name) VALUES (1, 'a'), (2, 'b')")
     project.sql("INSERT INTO entry (id, account_id) VALUES (1, 1), (2, 1), (3, 2)")
-    project.sql("CREATE TRIGGER t AFTER DELETE ON account BEGIN SELECT 1; END")
-    project.sql("CREATE TRIGGER u AFTER DELETE ON account BEGIN SELECT 1; END")
     project.add_step(pause=0)
     project.add(
         """
-    op.execute("DROP TRIGGER u")
     with op.get_context().autocommit_block():
         assert not op.get_bind().connection.in_transaction
         op.execute("PRAGMA optimize")
@@ -329,12 +324,9 @@ def test_sqlite_with_any_engine(ledger, options):
     op.execute("INSERT INTO ledger (step) VALUES ('r2')")
 """
     )
-    output = project.alembic("upgrade", "head")
-    assert "Trigger t went with the old table account: made again" in output
+    project.alembic("upgrade", "head")
     project.assert_is_at("r2")
     assert project.sql("SELECT count(*) FROM entry") == [(3,)]
-    triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-    assert project.sql(triggers) == [("t",)]
     project.add(
         'op.drop_table("ledger")\n    op.add_column("no", sa.Column("n", sa.Integer))'
     )
@@ -350,9 +342,8 @@ def test_sqlite_rows_without_their_parent_undo_all(ledger):
     project.add('op.execute("DELETE FROM account WHERE id = 2")')
     output = project.alembic("upgrade", "head", fails=True)
     assert (
-        "FAILED: Nothing was done: 1 rows would refer to a row that is gone" in output
+        "FAILED: 1 row(s) would lose their parent, such as row 2 of entry" in output
     )
-    assert "row 2 of entry" in output
     assert project.sql("SELECT count(*) FROM account") == [(2,)]
     assert project.version() == "r0"
 
@@ -394,7 +385,7 @@ def test_sqlite_disk_full_and_read_only(ledger):
         f"{text[:last]}\n    {limit}\n    {fill}{text[last:]}",
     )
     output = project.alembic("upgrade", "head", fails=True)
-    assert "disk" in output and "OperationalError" in output
+    assert "disk" in output and "Nothing was changed" in output
     project.assert_is_at("r0")
     project.write(f"migrations/versions/{step}.py", text)
 
@@ -449,7 +440,7 @@ def test_a_session_that_holds_a_lock(ledger, held, kind):
             break
         said = line
     assert (
-        "In the way: " in said
+        "Blocked by " in said
         and "SELECT count(*) FROM account" in said
         or (kind == "mysql" and "sleep for" in said)
     )
@@ -464,12 +455,12 @@ def test_giving_up_for_a_lock_leaves_nothing_behind(ledger, held):
     project.alembic("upgrade", "head")
     project.add_step(pause=0)
     held(project, "BEGIN", "SELECT count(*) FROM account")
-    change = project.read("migrations/env_change.py")
+    change = project.read("migrations/flask_alembic_env/change.py")
     shorter = re.sub(r"PAUSES = \(.*\)", "PAUSES = (0.1,)", change)
-    project.write("migrations/env_change.py", shorter)
+    project.write("migrations/flask_alembic_env/change.py", shorter)
     output = project.alembic("-x", "lock-timeout=0.2", "upgrade", "head", fails=True)
-    assert "FAILED: Gave up: canceling statement due to lock timeout" in output
-    assert output.count("In the way: pid ") == 2
+    assert "FAILED: r1 (r1.py) failed: canceling statement due to lock timeout" in output
+    assert output.count("Blocked by pid ") == 2
     project.assert_is_at("r0")
     sleeping = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
@@ -498,7 +489,7 @@ def test_a_revision_sets_its_own_lock_timeout(ledger, held, kind):
     timer.start()
     output = project.alembic("-x", "lock-timeout=0.2", "upgrade", "head")
     timer.join()
-    assert "In the way" not in output
+    assert "Blocked by" not in output
     project.assert_is_at("r1")
 
 
@@ -618,7 +609,7 @@ def test_a_database_that_is_not_under_migration(ledger, kind):
     project = ledger(kind)
     project.python("from app import *; app.app_context().push(); db.create_all()")
     output = project.alembic("upgrade", "head", fails=True)
-    assert "FAILED: The database has tables of the app (account, entry), but" in output
+    assert "FAILED: The database has tables of the application (account, entry), but" in output
     assert "alembic stamp REVISION" in output
     assert project.version() is None
     project.alembic("stamp", "head")
@@ -653,16 +644,16 @@ def test_autogenerate_does_not_drop_the_tables_of_others(ledger):
     assert "('remove_table'" in project.alembic("check", fails=True)
     project.alembic("-x", "allow-drops", *arguments)
     text = project.versions()[1].read_text()
-    assert "# REVIEW: table spatial_ref_sys is lost\n" in text
-    assert "# REVIEW: table ledger is lost\n" in text
+    assert "# REVIEW: the rows of table spatial_ref_sys are lost\n" in text
+    assert "# REVIEW: the rows of table ledger are lost\n" in text
 
     project.versions()[1].unlink()
     project.sql("DROP TABLE spatial_ref_sys")
     project.sql("ALTER TABLE account ADD COLUMN old INTEGER")
     project.alembic(*arguments)  # a table that a revision of ours has made
     text = project.versions()[1].read_text()
-    assert "# REVIEW: column account.old is lost\n" in text
-    assert "# REVIEW: table ledger is lost\n" in text
+    assert "# REVIEW: the values of column account.old are lost\n" in text
+    assert "# REVIEW: the rows of table ledger are lost\n" in text
     project.alembic("upgrade", "head")
     project.alembic("check")
 
@@ -822,39 +813,6 @@ with app.app_context():
     assert project.python(code) == "{'0'}\n{'0'}\n{'on'}\n"
 
 
-@pytest.mark.parametrize("end", ["pass", "raise RuntimeError('half way')"])
-def test_what_is_done_is_on_disk_when_the_command_ends(ledger, end):
-    """PostgreSQL: only the last commit waits for the disk, and it is for those before it."""
-    project = ledger("postgresql")
-    for _ in range(3):
-        project.add(
-            'op.execute("INSERT INTO ledger (step)'
-            ' VALUES (pg_current_wal_insert_lsn()::text)")'
-        )
-    project.add(end)
-    code = """
-import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from app import app, db
-with app.app_context():
-    options = {"isolation_level": "AUTOCOMMIT", "poolclass": sa.NullPool}
-    other = sa.create_engine(db.engine.url, **options).connect()
-    try:
-        command.upgrade(Config("alembic.ini"), "head")
-    except RuntimeError as error:
-        print(error)
-    now = other.exec_driver_sql("SELECT pg_current_wal_flush_lsn()").scalar()
-    last = "SELECT max(step::pg_lsn) FROM ledger WHERE step LIKE '%%/%%'"
-    print(other.exec_driver_sql(f"SELECT '{now}'::pg_lsn > ({last})").scalar())
-    other.close()
-    db.engine.dispose()
-"""
-    output = project.python(code)
-    assert output.splitlines()[-1] == "True", output
-    assert ("half way" in output) == (end != "pass")
-
-
 def test_the_garbage_of_a_revision_is_collected(ledger):
     """A long data migration must not grow, as it would without the garbage collector."""
     project = ledger("sqlite")
@@ -888,7 +846,7 @@ with app.app_context():
     command.upgrade(Config("alembic.ini"), "head")
 """
     output = project.python(code, LEDGER_URL="sqlite://", fails=True)
-    assert "The app's session has begun a transaction: end it first" in output
+    assert "The application's session is in a transaction: end it first" in output
 
 
 def test_a_database_without_a_run_lock_is_told(ledger):
@@ -897,13 +855,13 @@ import logging, sys
 from types import SimpleNamespace as Fake
 sys.path.insert(0, "migrations")
 logging.basicConfig(level=logging.INFO)
-from env_lock import run_lock
+from flask_alembic_env.locks import run_lock
 with run_lock(Fake(dialect=Fake(name="oracle")), seconds=1):
     print("goes on")
 """
     output = ledger("sqlite").python(code)
     assert "goes on" in output
-    assert output.count("No run lock on oracle: migrate in one process only") == 1
+    assert output.count("No run lock on oracle: run one process only") == 1
 
 
 def test_branches_are_counted_and_never_stopped(ledger):
@@ -919,7 +877,7 @@ def test_branches_are_counted_and_never_stopped(ledger):
         REVISION.format(name="x2", down="x1", upgrade="pass", downgrade="pass"),
     )
     output = project.alembic("upgrade", "x@+1")
-    assert "[1] x1" in output
+    assert "[1/1] x1" in output
     project.alembic("merge", "heads", "-m", "join")
     output = project.alembic("upgrade", "head")
     assert "[1/2] x2" in output and "[2/2]" in output
@@ -941,16 +899,13 @@ def test_postgresql_engine_in_autocommit_has_its_transactions(ledger):
 
 
 def test_sqlite_triggers(ledger):
-    """One that a revision drops stays away; one that no longer fits stops the upgrade."""
+    """A copy of a table has no triggers: without the refusal they would be lost."""
     project = ledger("sqlite")
     project.alembic("upgrade", "head")
     body = "AFTER INSERT ON account BEGIN SELECT new.name; END"
-    for name in ('"my-trigger"', "other", "third"):
+    for name in ('"my-trigger"', "third"):
         project.sql(f"CREATE TRIGGER {name} {body}")
-    project.add(
-        "op.execute('DROP TRIGGER \"my-trigger\"')\n"
-        "    op.execute('DROP TRIGGER main.other')"
-    )
+    project.add("op.execute('DROP TRIGGER \"my-trigger\"')")
     project.alembic("upgrade", "head")
     triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
     assert project.sql(triggers) == [("third",)]
@@ -959,7 +914,7 @@ def test_sqlite_triggers(ledger):
         '        batch.drop_column("name")'
     )
     output = project.alembic("upgrade", "head", fails=True)
-    assert "FAILED: Nothing was done: trigger third does not fit the changed table" in (
+    assert "FAILED: Table account has triggers, which a copy of it would lose: third" in (
         output
     )
     assert project.version() == "r1" and project.sql(triggers) == [("third",)]
@@ -975,7 +930,7 @@ def test_sqlite_one_row_mended_and_another_cut_off(ledger):
         '    op.execute("DELETE FROM account WHERE id = 2")'
     )
     output = project.alembic("upgrade", "head", fails=True)
-    assert "such as row 2 of entry, to account" in output
+    assert "such as row 2 of entry in account" in output
     assert project.sql("SELECT count(*) FROM entry") == [(2,)]
 
 
@@ -986,7 +941,7 @@ def test_sqlite_a_foreign_key_to_what_is_not_unique_is_mended(ledger):
     project.sql("INSERT INTO entry (id, account_id) VALUES (1, 99)")  # not our business
     project.add('op.create_index("ux", "account", ["name"], unique=True)')
     output = project.alembic("upgrade", "head")
-    assert "Foreign keys can't be checked: foreign key mismatch" in output
+    assert "Foreign keys cannot be checked: foreign key mismatch" in output
     assert project.version() == "r1"
 
 
@@ -1020,8 +975,8 @@ def test_settings_of_the_owner_do_not_collide(ledger):
     project = ledger("sqlite")
     project.edit(
         "migrations/env.py",
-        '        "compare_type": True,\n',
-        '        "compare_type": True,\n'
+        '    "compare_type": True,\n',
+        '    "compare_type": True,\n'
         '        "on_version_apply": lambda **step: print("mine:", step["step"]),\n'
         '        "include_object": lambda o, name, *_: name != "account",\n'
         '        "transaction_per_migration": True,\n'
@@ -1060,20 +1015,24 @@ print(command.revision(config, "by hand").doc)
     assert "by hand" in output
 
 
-def test_two_environments_in_one_process(ledger, adopt, tmp_path):
-    """Each has files of its own beside env.py, though their names are the same."""
+def test_two_environments_in_one_process(ledger, adopt):
+    """The helpers keep nothing of a run: each environment migrates its own database."""
     project = ledger("sqlite")
     other = adopt("lite")
-    other.edit("migrations/env_options.py", '"""For', 'print("the other")\n"""For')
     code = f"""
 from alembic import command
 from alembic.config import Config
-command.upgrade(Config("alembic.ini"), "head")
 import sys
-sys.modules.pop("app")
-command.current(Config({str(other.path / "alembic.ini")!r}))
+for _ in range(2):
+    for ini in ("alembic.ini", {str(other.path / "alembic.ini")!r}):
+        sys.modules.pop("app", None)
+        command.upgrade(Config(ini), "head")
+        command.current(Config(ini), verbose=True)
+print(len(sys.path), len(set(sys.path)))
 """
-    assert project.python(code).count("the other") == 1
+    output = project.python(code)
+    assert project.version() == "r0"
+    assert "ledger" not in tables(other.path / "instance/lite.db")
 
 
 def test_a_lock_of_mysql_is_not_lost_without_the_work(ledger):

@@ -43,9 +43,10 @@ def test_types_that_are_not_of_sqlalchemy(adopt, tmp_path, kind):
             "import kinds.types",
             "sa.Column('name', app.Name(length=50)",
             "sa.ARRAY(kinds.types.Money(",
-            "sa.Column('data', kinds.types.Document().with_variant(sa.JSON(), 'mysql')",
+            "postgresql.JSONB(astext_type=sa.Text()).with_variant(sa.JSON(), 'mysql')",
             "sa.Column('choice', sa.String(length=20)",
-            "sa.CHAR().with_variant(sa.CHAR(length=32), 'mysql')",
+            "sa.CHAR().with_variant(sa.CHAR(length=32), 'mysql')"
+            ".with_variant(sa.UUID(), 'postgresql')",
             "sa.Column('level', sa.Enum('low', 'high', ",
             "sa.Column('inner', kinds.types.Outer.Inner(",
             "sa.Column('local', sa.Unicode(length=40)",
@@ -60,7 +61,7 @@ def test_types_that_are_not_of_sqlalchemy(adopt, tmp_path, kind):
 
         new = {"SECOND": "1"}
         second = revision(project, "second", **new)
-        assert "import op as op_module\n" in second and "op_module.Percent()" in second
+        assert "\nimport op\n" not in second and "'tax', sa.SmallInteger()" in second
         project.alembic("upgrade", "head", **new)
         assert "No new upgrade" in project.alembic("check", **new)
         project.alembic("downgrade", "-1")
@@ -73,17 +74,20 @@ def test_types_that_are_not_of_sqlalchemy(adopt, tmp_path, kind):
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql", "mysql"])
 def test_server_defaults(adopt, tmp_path, kind):
-    """What is the same is not reported, and is no reason to fail, as it is in Alembic."""
+    """They are compared if the owner turns on Alembic's own comparison."""
     project = adopt("defaults")
+    project.edit("app.py", "nobody's", "nobody")  # Alembic fails on PostgreSQL
     with database(kind, tmp_path) as url:
         on(project, url)
         project.python(
             "from app import app, db; app.app_context().push(); db.create_all()"
         )
         assert "No new upgrade" in project.alembic("check")
+        assert "No new upgrade" in project.alembic("check", OLD="true")
+        off = '# "compare_server_default": True'
+        project.edit("migrations/env.py", off, off[2:])
         output = project.alembic("check", fails=True, OLD="true")
-        assert output.count("'modify_default', None, 'item', 'is_old'") == 2
-        assert output.count("modify_default") == 2
+        assert "'modify_default', None, 'item', 'is_old'" in output
 
 
 def test_renames_with_what_has_no_name(adopt, tmp_path):
@@ -163,9 +167,7 @@ def test_constraints_without_a_name(adopt, tmp_path):
         project.alembic("upgrade", "r1")
         up_down_up(project, url)
         on_postgresql = names_in(url)
-        assert on_postgresql - on_sqlite == {
-            "member_email_key"
-        }  # of the first revision
+        assert on_postgresql <= on_sqlite
     with database("postgresql", tmp_path) as url:
         on(project, url)
         code = "from app import app, db; app.app_context().push(); db.create_all()"
@@ -174,13 +176,20 @@ def test_constraints_without_a_name(adopt, tmp_path):
 
 
 def test_constraints_without_a_name_on_mysql(adopt, tmp_path):
-    """The index that MySQL makes for a foreign key does not stay without it."""
+    """The index that MySQL makes for a foreign key stays until the next revision."""
     project = adopt("unnamed")
     with database("mysql", tmp_path) as url:
         on(project, url)
         project.alembic("upgrade", "head")
-        assert "op.drop_index('team_id'" in revision(project, "second", **SECOND)
-        up_down_up(project, url)
+        revision(project, "second", **SECOND)
+        execute(url, *MEMBERS)
+        project.alembic("upgrade", "head", **SECOND)
+        assert "drop_index('team_id')" in revision(project, "third", **SECOND)
+        project.alembic("upgrade", "head", **SECOND)
+        assert "No new upgrade" in project.alembic("check", **SECOND)
+        project.alembic("downgrade", "r1")
+        project.alembic("upgrade", "head", **SECOND)
+        assert "No new upgrade" in project.alembic("check", **SECOND)
 
 
 def stage(number):
@@ -216,55 +225,29 @@ def test_enums_on_postgresql(adopt, tmp_path):
 
         assert "ADD VALUE 'waiting'" in project.alembic("check", fails=True, **stage(2))
         text = revision(project, "second", **stage(2))
-        assert "ALTER TYPE status ADD VALUE 'waiting' AFTER 'open'" in text
+        assert (
+            "ALTER TYPE status ADD VALUE IF NOT EXISTS 'waiting' BEFORE 'closed'" in text
+        )
         project.alembic("upgrade", "head")
-        assert "No new upgrade" in project.alembic("check", **stage(2))
+        output = project.alembic("check", **stage(2))
+        assert "No new upgrade" in output
+        assert "type priority keeps the values old" in output
+        assert "alembic-postgresql-enum" in output
         rows = execute(
             url, "SELECT state::text, priority::text, plain::text FROM ticket"
         )
         assert set(rows) == {("open", "low", "b"), ("it's: odd", "mid", "a")}
-        values = ["open", "waiting", "closed", "it's: odd", "100%"]
         second = enums_in(url)
+        values = ["open", "waiting", "closed", "it's: odd", "100%"]
         assert second["status"] == values and second["theirs"] == ["t"]
         assert not {"gone", "was"} & set(second)
-        project.alembic("downgrade", "-1")
-        assert enums_in(url)["status"] == ["open", "closed", "it's: odd"]
+        project.alembic("downgrade", "-1")  # a value stays: PostgreSQL cannot remove it
+        assert enums_in(url)["status"] == values
         project.alembic("upgrade", "head")
-        assert enums_in(url) == second
-
-        text = revision(project, "third", **stage(3))
-        name = f"migrations/versions/{project.versions()[-1].name}"
-        output = project.alembic("upgrade", "head", fails=True)
-        assert "invalid input value for enum" in output
-        assert enums_in(url) == second
-        update = (
-            "op.execute(\"UPDATE {0} SET state = '{2}' WHERE state = '{1}'\")\n    "
-        )
-        up, down = "# Enum status loses open", "# Enum status loses new"
-        assert text.count(up) == text.count(down) == 1
-        for line, *change in (
-            (up, "ticket", "it''s\\\\: odd", "done"),
-            (up, "ticket", "open", "new"),
-            (up, "ticket", "closed", "done"),
-            (up, "shop.note", "closed", "done"),
-            (down, "ticket", "done", "closed"),
-            (down, "ticket", "new", "open"),
-            (down, "shop.note", "done", "closed"),
-        ):
-            project.edit(name, line, update.format(*change) + line)
-        project.alembic("upgrade", "head")
-        assert "No new upgrade" in project.alembic("check", **stage(3))
-        execute(url, "INSERT INTO ticket (id) VALUES (3)")
-        rows = execute(url, "SELECT id, state::text FROM ticket ORDER BY id")
-        assert rows == [(1, "new"), (2, "done"), (3, "new")]
-        assert execute(url, "SELECT state::text FROM shop.note") == [("done",)]
-        project.alembic("downgrade", "-1")
-        assert enums_in(url) == second
-        execute(url, "SELECT 1 FROM ticket WHERE state = 'open'")
-        project.alembic("upgrade", "head")
-        project.alembic("downgrade", "-3")
+        assert enums_in(url).keys() == second.keys()
+        project.alembic("downgrade", "-2")
         assert set(enums_in(url)) == {"theirs", "others"}
-        assert "ADD VALUE 'waiting'" in project.alembic("upgrade", "head", "--sql")
+        assert "ADD VALUE" in project.alembic("upgrade", "head", "--sql")
 
 
 def test_enums_written_on_postgresql_run_on_sqlite(adopt, tmp_path):

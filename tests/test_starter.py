@@ -23,7 +23,7 @@ import sqlalchemy as sa
 import yaml
 from conftest import ROOT, SCRIPTS
 from servers import database
-from test_bake import ENVIRONMENT, STARTER, run_cookiecutter
+from test_bake import ENVIRONMENT, LEFT, STARTER, run_cookiecutter
 
 KINDS = ["sqlite", "postgresql", "mysql"]
 WORKFLOW = ".github/workflows/tests.yaml"
@@ -162,7 +162,7 @@ def test_life_of_a_new_project(bake, tmp_path, kind):
         for step in steps:
             output = project.run(*shlex.split(step), TEST_DATABASE_URI=tests)
         assert "7 passed" in output
-        for check in (["check"], ["format", "--check"]):  # as pre-commit does
+        for check in (["check", *LEFT], ["format", "--check"]):  # as pre-commit does
             project.run("ruff", *check, "--no-cache", "migrations")
 
         project.alembic(
@@ -290,7 +290,7 @@ def test_a_database_that_is_not_there(bake):
     for command in (["current"], ["upgrade", "head"]):
         output = project.alembic(*command, fails=True, SQLALCHEMY_DATABASE_URI=uri)
         said = (
-            "FAILED: Can't connect to postgresql+psycopg://app:***@127.0.0.1:1/gone: "
+            "FAILED: Cannot connect to postgresql+psycopg://app:***@127.0.0.1:1/gone: "
         )
         assert said in output and "refused" in output
         assert "Traceback" not in output and "secret" not in output
@@ -381,7 +381,7 @@ def test_workflow(bake, kind):
         assert "run" in step or re.fullmatch(r"actions/[a-z-]+@v\d+", step["uses"])
     assert workflow_steps(project)[:3] == [
         "pip install --editable . --group dev",
-        'python "migrations/one_head.py"',
+        "alembic-linear check",
         "pre-commit run --all-files",
     ]
 
@@ -414,7 +414,7 @@ def test_new_sql_is_linted(bake):
             f"revision = {number!r}\ndown_revision = {down!r}\n"
             f"def upgrade():\n    {body}\n",
         )
-        project.write("migrations/head.txt", f"{number} {number}.py\n")
+        project.run("alembic-linear", "update")
 
     project.commit("a new project")
 
@@ -424,7 +424,7 @@ def test_new_sql_is_linted(bake):
         project.alembic("revision", "--autogenerate", "-m", "create users", **where)
     (file,) = project.versions()
     first = re.search('^revision = "(.+)"', file.read_text(), re.M)[1]
-    project.write("migrations/head.txt", f"{first} {file.name}\n")
+    assert first in project.read("migrations/head.txt")  # the post-write hook's
     sql, output = merge_and_lint("first")
     assert "CREATE TABLE users" in sql
     assert "Found 0 issues" in output
@@ -452,12 +452,32 @@ def test_pre_commit(bake, directory):
     assert first["rev"] == f"v{pinned}"
     (hook,) = local["hooks"]
     check = shlex.split(hook["entry"])
-    assert check == ["python", f"{directory}/one_head.py"]
+    assert check == ["alembic-linear", "update", "--exit-on-change"]
+    assert "No migrations found" in project.run(*check, fails=True)
+    project.alembic("revision", "-m", "first")
     project.run(*check)
+    assert "alembic-linear check" in workflow_steps(project)
     for name in ("a", "b"):
         text = f"revision = {name!r}\ndown_revision = None\n"
         project.write(f"{directory}/versions/{name}.py", text)
-    project.run(*check, fails=True)
+    assert "has 3 heads" in project.run(*check, fails=True)
+
+
+def test_revisions_of_two_branches_conflict_and_are_rebased(bake):
+    """As the project's README says, by alembic-linear-migrations."""
+    project = bake()
+    project.alembic("revision", "-m", "first")
+    project.commit()
+    for name in ("one", "two"):
+        project.git("checkout", "-q", "-b", name, "main")
+        project.alembic("revision", "-m", name)
+        project.commit(name)
+    output = project.git("merge", "one", fails=True)
+    assert "CONFLICT" in output and "migrations/head.txt" in output
+    project.run("alembic-linear", "rebase")
+    project.run("alembic-linear", "check")
+    assert project.alembic("heads").count("(head)") == 1
+    assert "two" in project.alembic("show", "head")
 
 
 def test_replay_in_another_folder_writes_the_starter(tmp_path, monkeypatch):

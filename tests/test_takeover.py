@@ -655,7 +655,7 @@ def test_what_migrate_is_given_has_no_effect_where_env_py_does_not_use_it(look):
 def test_a_setting_in_an_env_py_of_ours_counts(look):
     """It was said to have no effect where `Migrate(...)` is given the same."""
     app = "from flask_migrate import Migrate\nMigrate(app, db, include_object=mine)\n"
-    ours = 'import env_application\nsettings = {\n    "include_object": mine,\n}\n'
+    ours = 'import flask_alembic_env\nsettings = {\n    "include_object": mine,\n}\n'
     (item,) = look({ENV: ours, "app.py": app}).settings
     assert (item.name, item.where) == ("include_object", f"{ENV}:3")
     assert "no effect" not in item.advice

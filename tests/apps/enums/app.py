@@ -1,4 +1,4 @@
-"""Enums of all kinds, which change in three stages."""
+"""Enums of all kinds, which change in two stages."""
 
 import enum
 import os
@@ -30,7 +30,6 @@ class PriorityType(sa.TypeDecorator):
 STATES = {
     1: ["open", "closed", "it's: odd"],
     2: ["open", "waiting", "closed", "it's: odd", "100%"],
-    3: ["new", "waiting", "done", "100%"],
 }
 status = sa.Enum(*STATES[STAGE], name="status", metadata=db.metadata)
 sizes = sa.Enum("s", "l", *["xl"][: STAGE - 1], name="size", schema=SCHEMA)
@@ -39,14 +38,10 @@ label = sa.Enum("bug", "idea", name="label")
 
 class Ticket(db.Model):
     __table_args__ = (
-        db.Index("busy", "id", postgresql_where=sa.text("state <> 'closed'"))
-        if STAGE < 3
-        else db.Index("waits", "id", postgresql_where=sa.text("state = 'waiting'")),
+        db.Index("busy", "id", postgresql_where=sa.text("state <> 'closed'")),
     )
     id = db.Column(db.Integer, primary_key=True)
-    state = db.Column(
-        status, nullable=False, server_default="new" if STAGE == 3 else "open"
-    )
+    state = db.Column(status, nullable=False, server_default="open")
     labels = db.Column(
         sa.String(20).with_variant(sa.ARRAY(label), "postgresql"),
         server_default="{bug}",
@@ -63,7 +58,7 @@ class Ticket(db.Model):
         plain = db.Column(sa.Enum("a", "b", name="plain"), server_default="a")
         was = db.Column(db.String(9), server_default="w")
         shade = db.Column(sa.Enum("dark", name="shade"), server_default="dark")
-        other = db.Column(sizes, server_default="xl")
+        other = db.Column(sizes, server_default="l")
 
 
 class Note(db.Model):

@@ -142,7 +142,7 @@ def refuse_nested_run() -> None:
     """
     try:
         context.is_offline_mode()
-    except NameError:
+    except (AttributeError, NameError):
         raise CommandError(
             "The application runs Alembic while it is imported. Skip that if os.environ"
             " has ALEMBIC_RUNNING"

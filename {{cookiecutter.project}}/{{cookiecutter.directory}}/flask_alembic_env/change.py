@@ -42,7 +42,7 @@ from .sqlite import one_transaction, refuse_cascades
 
 log = logging.getLogger("alembic.env")
 PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each retry
-READS = re.compile(r"\s*(SELECT|SHOW|DESC|EXPLAIN|SET|PRAGMA)", re.IGNORECASE)
+READS = re.compile(r"\s*(SELECT|SHOW|DESC|EXPLAIN|SET|PRAGMA|DO)", re.IGNORECASE)
 
 
 def changes_database() -> bool:
@@ -83,7 +83,8 @@ def steps_of(database: Database) -> Callable[..., Iterator[Any]]:
 def prepared(step: Any, number: int, database: Database) -> Any:
     """Report a step, and return one that calls its function as the history wants it."""
     progress = database.progress
-    progress.number, progress.has_changed, progress.is_committed = number, False, False
+    progress.number = number
+    progress.has_changed = progress.is_behind_commit = progress.is_committed = False
     if not isinstance(step, RevisionStep):
         return step  # of `alembic stamp`
     script = step.revision
@@ -174,12 +175,15 @@ def watched(connection: Connection, database: Database) -> Iterator[None]:
     progress = database.progress
     is_transactional = connection.dialect.name in ("postgresql", "sqlite")
 
+    def before_execute(*arguments: Any) -> None:
+        progress.is_committed |= progress.is_behind_commit
+
     def after_execute(conn: Any, cursor: Any, statement: str, *more: Any) -> None:
         progress.has_changed |= not READS.match(statement)
         progress.is_committed |= progress.has_changed and not is_transactional
 
     def commit(conn: Any) -> None:
-        progress.is_committed |= progress.has_changed
+        progress.is_behind_commit |= progress.has_changed
 
     listeners: list[tuple[str, Any]] = [
         ("after_cursor_execute", after_execute),

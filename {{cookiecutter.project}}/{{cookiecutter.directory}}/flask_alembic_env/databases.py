@@ -36,7 +36,8 @@ class Progress:
     number: int = 0  # of the present one
     revision: str = ""  # its identifier and file
     has_changed: bool = False  # a statement of it has changed something
-    is_committed: bool = False  # and can no longer be undone
+    is_behind_commit: bool = False  # and was committed, maybe as its end
+    is_committed: bool = False  # and was committed before its end
     is_done: bool = False
 
 
@@ -115,6 +116,8 @@ class Database:
 
     def call(self, function: Callable[["Database"], None]) -> None:
         """Call a function with this database; drivers of asyncio need a greenlet."""
+        if len(self.run) > 1:
+            log.info("Database: %s", self.name or "default")
         if self.engine.dialect.is_async and self.given is None:
             asyncio.run(greenlet_spawn(function, self))
         else:

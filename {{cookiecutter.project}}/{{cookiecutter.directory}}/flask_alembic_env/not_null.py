@@ -155,8 +155,8 @@ def as_default(
     if isinstance(stored, JSON) and not isinstance(value, ClauseElement):
         value = literal(json.dumps(value))
     is_plain = not isinstance(column.type, (Enum, TypeDecorator, Text))
-    if is_plain and isinstance(value, PLAIN) and "'" not in str(value):
-        # In quotes, every database reads it; a boolean as 0 or 1.
+    # In quotes, every database reads it. Alembic loses a quote at either end.
+    if is_plain and isinstance(value, PLAIN) and str(value) == str(value).strip("'"):
         return str(int(value) if isinstance(value, bool) else value)
     if not isinstance(value, ClauseElement):
         value = literal(value, column.type)

@@ -13,7 +13,7 @@ from typing import Any
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
-from sqlalchemy import Column
+from sqlalchemy import Column, Table, UniqueConstraint
 from sqlalchemy.exc import SQLAlchemyError
 
 from .operations import Revision, dotted, of_kind, remove_empty, warn
@@ -57,6 +57,7 @@ def find_renames(revision: Revision) -> None:
                 changes.ops.remove(create)
                 new = create.table_name
                 renames.append(RenameTable(drop.table_name, new, schema=drop.schema))
+                changes.ops += renamed_uniques(drop, create)
                 break
     for batch in of_kind(changes, ops.ModifyTableOps):
         if columns := renamed_columns(revision, batch):
@@ -77,6 +78,31 @@ def is_same_table(
     if old.schema != new.schema or set(old.c.keys()) != set(new.c.keys()):
         return False
     return all(is_same_type(revision, old.c[key], new.c[key]) for key in old.c.keys())
+
+
+def renamed_uniques(
+    drop: ops.DropTableOp, create: ops.CreateTableOp
+) -> list[ops.MigrateOperation]:
+    """Return the batches for the unique constraints whose names have the table's."""
+    old, new = uniques_of(drop.to_table()), uniques_of(create.to_table())
+    gone = [
+        ops.DropConstraintOp.from_constraint(old[name])
+        for name in old.keys() - new.keys()
+    ]
+    made = [
+        ops.CreateUniqueConstraintOp.from_constraint(new[name])
+        for name in new.keys() - old.keys()
+    ]
+    return [
+        ops.ModifyTableOps(drop.table_name, gone, schema=drop.schema),
+        ops.ModifyTableOps(create.table_name, made, schema=create.schema),
+    ]
+
+
+def uniques_of(table: Table) -> dict[str, UniqueConstraint]:
+    """Return the unique constraints of a table that have a name."""
+    uniques = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
+    return {each.name: each for each in uniques if isinstance(each.name, str)}
 
 
 def is_same_type(revision: Revision, old: Column[Any], new: Column[Any]) -> bool:

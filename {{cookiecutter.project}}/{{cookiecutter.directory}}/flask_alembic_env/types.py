@@ -15,6 +15,7 @@ import sqlalchemy
 from alembic.autogenerate.api import AutogenContext
 from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.operations import ops
+from alembic.util import CommandError
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -25,6 +26,7 @@ log = logging.getLogger("alembic.env")
 DIALECT: Any = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 DIALECTS = (mysql.dialect(), DIALECT, sqlite.dialect())
 quote = DIALECT.identifier_preparer.quote
+MODULES = {"sa": sqlalchemy, "postgresql": postgresql, "mysql": mysql, "sqlite": sqlite}
 Key = tuple[str | None, str]  # the schema and name of an enum type
 Enums = dict[Key, list[str]]  # the values of each
 Columns = list[tuple[str, Any]]  # names and types
@@ -50,7 +52,7 @@ def render_item(kind: str, item: Any, autogen_context: AutogenContext) -> Any:
     return own_type_code(item, autogen_context)
 
 
-def own_type_code(item: TypeEngine[Any], autogen_context: AutogenContext) -> str:
+def own_type_code(item: Any, autogen_context: AutogenContext) -> str:
     """Return the code for a type that SQLAlchemy does not have, and import it.
 
     If calling its repr() would not make the same type, write the type that is stored.
@@ -62,32 +64,51 @@ def own_type_code(item: TypeEngine[Any], autogen_context: AutogenContext) -> str
     is_nested = shown.count("(") > 1  # such as Document(astext_type=Text())
     is_taken = kind.__module__.partition(".")[0] in ("__main__", "op", "sa")
     if is_hidden or is_nested or is_taken or "<locals>" in kind.__qualname__:
-        return stored_code(item, autogen_context)
-    autogen_context.imports.add(f"import {kind.__module__}")
-    return f"{kind.__module__}.{shown.replace(kind.__name__, kind.__qualname__, 1)}"
+        code = stored_code(item, autogen_context)
+    else:
+        autogen_context.imports.add(f"import {kind.__module__}")
+        shown = shown.replace(kind.__name__, kind.__qualname__, 1)
+        code = f"{kind.__module__}.{shown}"
+    # There is no public name for these (SQLAlchemy 2.0, 2.1).
+    for dialect, variant in item._variant_mapping.items():
+        code += f".with_variant({type_code(variant, autogen_context)}, {dialect!r})"
+    return code
 
 
-def stored_code(item: TypeEngine[Any], autogen_context: AutogenContext) -> str:
+def stored_code(item: Any, autogen_context: AutogenContext) -> str:
     """Return the code for what the databases store, as types of SQLAlchemy."""
     if not isinstance(item, TypeDecorator):
-        bases = type(item).__mro__
-        base = next(each for each in bases if each.__module__.startswith("sqlalchemy."))
-        return f"sa.{repr(item).replace(type(item).__name__, base.__name__, 1)}"
+        return public_code(item, autogen_context)
     stored = item.impl_instance
-    code = plain_code(stored, autogen_context)
+    code = type_code(stored, autogen_context)
     for dialect in DIALECTS:
         with suppress(SQLAlchemyError, NotImplementedError, TypeError, ValueError):
             variant = item.load_dialect_impl(dialect)
             if variant.compile(dialect) != stored.compile(dialect):
-                variant_code = plain_code(variant, autogen_context)
+                variant_code = type_code(variant, autogen_context)
                 code += f".with_variant({variant_code}, {dialect.name!r})"
     return code
 
 
-def plain_code(item: TypeEngine[Any], autogen_context: AutogenContext) -> str:
-    """Return the code for a type of SQLAlchemy."""
+def type_code(item: Any, autogen_context: AutogenContext) -> str:
+    """Return the code for any type."""
+    if isinstance(item, sqlalchemy.ARRAY):
+        return f"sa.ARRAY({type_code(item.item_type, autogen_context)})"
     code = render_item("type", item, autogen_context)
-    return str(code) if code else f"sa.{item!r}"
+    return str(code) if code else public_code(item, autogen_context)
+
+
+def public_code(item: Any, autogen_context: AutogenContext) -> str:
+    """Return the code for a type as the public class of SQLAlchemy that it is."""
+    for kind in type(item).__mro__:
+        for name, module in MODULES.items():
+            if getattr(module, kind.__name__, None) is kind:
+                if name != "sa":
+                    imported = f"from sqlalchemy.dialects import {name}"
+                    autogen_context.imports.add(imported)
+                shown = repr(item).replace(type(item).__name__, kind.__name__, 1)
+                return f"{name}.{shown}"
+    raise CommandError(f"Cannot write the type {item!r}. Define it in a module")
 
 
 def is_left_to_library() -> bool:
@@ -111,10 +132,9 @@ def enum_code(item: Any, enum: postgresql.ENUM, is_array: bool) -> str:
     values = ", ".join(map(repr, enum.enums))
     schema = f", schema={enum.schema!r}" if enum.schema else ""
     code = f"postgresql.ENUM({values}, name={enum.name!r}{schema}, create_type=False)"
-    if is_array:
-        dimensions = f", dimensions={item.dimensions}" if item.dimensions else ""
-        return f"sa.ARRAY({code}{dimensions})"
-    if getattr(item, "create_constraint", False):  # a CHECK on other databases
+    code = f"sa.ARRAY({code})" if is_array else code
+    is_check = getattr(item, "create_constraint", False)  # on other databases
+    if is_check or not isinstance(item, (sqlalchemy.Enum, sqlalchemy.ARRAY, TypeDecorator)):
         return f"sa.{item!r}.with_variant({code}, 'postgresql')"
     return code
 
