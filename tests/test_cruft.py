@@ -78,10 +78,11 @@ def template(tmp_path_factory):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
         copy(ROOT / name, template.path / name)
     project = "{{cookiecutter.project}}"
-    shutil.copytree(ROOT / project, template.path / project)
+    caches = shutil.ignore_patterns("__pycache__", ".*_cache")
+    shutil.copytree(ROOT / project, template.path / project, ignore=caches)
     template.write(".gitignore", "__pycache__/\n")
-    environment = f"{project}/{{{{cookiecutter.directory}}}}"
-    template.write(f"{environment}/env_first.py", '"""Of v1 alone."""\n')
+    helpers = f"{project}/{{{{cookiecutter.directory}}}}/flask_alembic_env"
+    template.write(f"{helpers}/first.py", '"""Of v1 alone."""\n')
     filters = "        environment.filters.update(\n"
     first = "            times=lambda text: text * 1,\n"
     template.edit("local_extensions/__init__.py", filters, filters + first)
@@ -94,10 +95,10 @@ def template(tmp_path_factory):
         "cookiecutter.json", '  "__checked"', '  "taste": "ham",\n  "__checked"'
     )
     template.edit("local_extensions/__init__.py", "text * 1", "text * 2")
-    (template.path / environment / "env_first.py").unlink()
+    (template.path / helpers / "first.py").unlink()
     text = '"""{{ cookiecutter.taste | times }}"""\n'
-    template.write(f"{environment}/env_second.py", text)
-    options = f"{environment}/env_options.py"
+    template.write(f"{helpers}/second.py", text)
+    options = f"{helpers}/options.py"
     template.write(options, template.read(options) + "\n# Of v2.\n")
     app = "{% if cookiecutter.__starter %}app.py{% endif %}"
     template.write(f"{project}/{app}", "# Of v2.\n" + template.read(f"{project}/{app}"))
@@ -111,9 +112,9 @@ ADDRESS = "https://github.com/org/flask-alembic-env"
 V2 = {
     (".cruft.json", "M"),
     ("migrations/env.py", "M"),
-    ("migrations/env_first.py", "D"),
-    ("migrations/env_options.py", "M"),
-    ("migrations/env_second.py", "A"),
+    ("migrations/flask_alembic_env/first.py", "D"),
+    ("migrations/flask_alembic_env/options.py", "M"),
+    ("migrations/flask_alembic_env/second.py", "A"),
 }
 
 
@@ -135,12 +136,12 @@ def create(cwd, template, *options, fails=False, **answers):
 def test_new_project(template, tmp_path):
     create(tmp_path, template, project="shop")
     project = Repository(tmp_path / "shop")
-    first = {"migrations/env_first.py", ".cruft.json"}
+    first = {"migrations/flask_alembic_env/first.py", ".cruft.json"}
     assert project.paths() == ENVIRONMENT | STARTER | first
     project.commit()
     project.write("shop/__init__.py", "")  # a folder of the same name as the project's
-    ours = '        "compare_server_default": True,'
-    mine = '        "version_table": "shop_versions",'
+    ours = '    # "compare_server_default": True,'
+    mine = '    "version_table": "shop_versions",'
     project.edit("migrations/env.py", ours, mine)
     project.edit("app.py", "def health", "def healthy")
     project.commit()
@@ -153,7 +154,7 @@ def test_new_project(template, tmp_path):
     assert "Written by flask-alembic-env 9.0." in env
     assert mine in env and ours not in env
     assert app.startswith("# Of v2.") and "def healthy" in app
-    assert project.read("migrations/env_second.py") == '"""hamham"""\n'
+    assert project.read("migrations/flask_alembic_env/second.py") == '"""hamham"""\n'
     assert "+# Of v2." in project.git("diff", "HEAD")
     assert "up to date" in project.cruft("check")
     others = [f"cruft create -f {ADDRESS}", f"cruft link {ADDRESS}"]
@@ -220,7 +221,7 @@ def test_link(template, adopt):
     path = adopt("factory", app="shop:create_app()", db="shop.extensions:db").path
     project = Repository(path)
     project.edit("migrations/env.py", '"compare_type": True', '"compare_type": False')
-    (project.path / "migrations/env_options.py").unlink()
+    (project.path / "migrations/flask_alembic_env/options.py").unlink()
     project.commit()
     project.cruft("link", "--no-input", "--checkout=v1", str(template.path))
     assert f"cruft link {ADDRESS}" not in not_run(PAGE)
@@ -228,7 +229,11 @@ def test_link(template, adopt):
     project.commit()
 
     project.cruft("update", "--skip-apply-ask")
-    there = {".cruft.json", "migrations/env.py", "migrations/env_second.py"}
+    there = {
+        ".cruft.json",
+        "migrations/env.py",
+        "migrations/flask_alembic_env/second.py",
+    }
     assert {name for name, _ in project.changed()} == there
     assert '"compare_type": False,' in project.read("migrations/env.py")
 
@@ -238,15 +243,19 @@ def test_without_cruft(adopt):
     app = 'app=shop:create_app("x")'
     project = Repository(adopt("factory").path)
     project.edit("migrations/env.py", '"compare_type": True', '"compare_type": False')
-    project.edit("migrations/env_lock.py", "PAUSE = 0.2", "PAUSE = 2")
+    locks = "migrations/flask_alembic_env/locks.py"
+    project.edit(locks, "\nlog = ", "\n# Mine.\nlog = ")
     project.commit()
     answers = ["--no-input", "--default-config", str(ROOT), "project=.", app]
     project.run("cookiecutter", "-f", *answers)
     diff = project.git("diff")
-    assert "compare_type" not in diff and "-PAUSE = 2" in diff
-    assert ("migrations/env_lock.py.before", "??") in project.changed()
-    assert "PAUSE = 2" in project.read("migrations/env_lock.py.before")
+    assert "+    compare_type=False,\n" in diff and "-# Mine." in diff
+    assert (f"{locks}.before", "??") in project.changed()
+    assert "# Mine." in project.read(f"{locks}.before")
     assert not_run("staying-up-to-date.md#Without cruft") == []
+    env = project.read("migrations/env.py")
+    project.run("cookiecutter", "-f", *answers)
+    assert project.read("migrations/env.py") == env
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def test_every_command_is_run_by_some_test():
     files = Path(__file__).parent.glob("test_*.py")
     tests = "".join(file.read_text(encoding="utf-8") for file in files)
     with_commands = [name for name, text in sections().items() if commands(text)]
-    assert len(with_commands) > 10
+    assert len(with_commands) >= 10
     assert [name for name in with_commands if f'"{name}"' not in tests] == []
 
 
@@ -47,9 +47,10 @@ def test_tests_of_ci_are_those_of_the_readme():
 
 def test_options():
     """All options that the generated files ask for are in one table."""
-    files = (ROOT / "{{cookiecutter.project}}").glob("*/env_*.py")
+    files = (ROOT / "{{cookiecutter.project}}").glob("*/flask_alembic_env/*.py")
     code = "".join(file.read_text(encoding="utf-8") for file in files)
-    asked = re.findall(r'\b(?:answers|flag|option|options|seconds)\("([\w-]+)"', code)
+    readers = r'\b(?:is_on|pairs_of|seconds_of|value_of|values_of)\("([\w-]+)"'
+    asked = re.findall(readers, code)
     names = re.search(r"^NAMES = \((.+?)\)", code, re.MULTILINE | re.DOTALL)[1]
     assert {*re.findall('"(.+)"', names)} == {*asked}
     page = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")

@@ -276,7 +276,7 @@ def test_comments_for_the_reviewer(staff):
     assert sorted(re.findall("# REVIEW: (.*)", upgrade)) == [
         "building ix_post_parent_id blocks writes to post. On a large table, use"
         " postgresql_concurrently=True",
-        "person.email changes its type. Values may not fit, and the table is rewritten",
+        "person.email changes its type. Values may not fit. The table is rewritten",
         "post.slug becomes NOT NULL. This fails if a row has NULL",
         "the values of column person.notes are lost",
     ]

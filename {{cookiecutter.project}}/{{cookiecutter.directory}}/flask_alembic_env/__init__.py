@@ -1,4 +1,4 @@
-"""Helpers for env.py. An update of flask-alembic-env replaces them: do not edit them."""
+"""Helpers for env.py. Do not edit them: an update of the template replaces them."""
 
 from typing import Any
 

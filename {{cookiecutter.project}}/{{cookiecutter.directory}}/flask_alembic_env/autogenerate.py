@@ -178,9 +178,9 @@ def refuse_drops(revision: Revision) -> None:
         names = ", ".join(foreign or sorted(name for _, name in drops))
         why = "no revision has made" if foreign else "are all that the database has"
         raise CommandError(
-            f"This would drop tables that {why}: {names}. Nothing was written. Name them"
-            " as `ignore_tables` in alembic.ini, or import their models. To drop them,"
-            " give -x allow-drops"
+            f"This would drop tables that {why}: {names}. Nothing was written. Name"
+            " them as `ignore_tables` in alembic.ini, or import their models. To drop"
+            " them, give -x allow-drops"
         )
 
 
@@ -208,6 +208,7 @@ def targets_of(drop: ops.DropTableOp) -> set[str]:
 
 
 def is_foreign_key_drop(op: ops.MigrateOperation) -> bool:
+    """Return whether an operation drops a foreign key."""
     return isinstance(op, ops.DropConstraintOp) and op.constraint_type == "foreignkey"
 
 
@@ -218,9 +219,8 @@ def write_downgrade(revision: Revision) -> None:
         remove_empty(changes)
         dropped = {dotted(op) for op in of_kind(changes, ops.DropTableOp)}
         for batch in of_kind(changes, ops.ModifyTableOps):
-            if (
-                dotted(batch) in dropped
-            ):  # MySQL refuses to drop an index of a foreign key
+            if dotted(batch) in dropped:
+                # MySQL refuses to drop an index that a foreign key needs.
                 indexes = of_kind(batch, ops.DropIndexOp)
                 batch.ops = [part for part in batch.ops if part not in indexes]
         remove_empty(changes)
@@ -253,9 +253,7 @@ def risk_of(op: ops.MigrateOperation, dialect: str) -> str:
         return ""
     name = dotted(op, op.column_name)
     if op.modify_type is not None and not holds_all(op.existing_type, op.modify_type):
-        return (
-            f"{name} changes its type. Values may not fit, and the table is rewritten"
-        )
+        return f"{name} changes its type. Values may not fit. The table is rewritten"
     if op.modify_nullable is False and op.existing_nullable:
         return f"{name} becomes NOT NULL. This fails if a row has NULL"
     return ""

@@ -132,8 +132,8 @@ def attempts(database: Database) -> Iterator[AbstractContextManager[Connection]]
 def attempt(database: Database, is_last: bool) -> Iterator[Connection]:
     """Connect with the run lock, in the strongest transaction that the database has.
 
-    A lock that another session holds ends the attempt without an error, unless it is the
-    last one or a part of the revision is committed.
+    If another session holds a lock, the attempt ends without an error, unless it is
+    the last one or a part of the revision is committed.
     """
     wait, timeout = seconds_of("lock-wait", 600), seconds_of("lock-timeout", 5)
     lock = value_of("lock", "on")
@@ -151,22 +151,15 @@ def attempt(database: Database, is_last: bool) -> Iterator[Connection]:
     before = run_lock(engine, wait) if lock == "on" else nullcontext()
     with before, database.connect() as connection, watched(connection, database):
         after = session_lock(connection, wait) if lock == "on" else nullcontext()
+        transactions = limited(connection, timeout)
+        if connection.dialect.name == "sqlite":
+            transactions = one_transaction(connection, wait, timeout)
         try:
-            with after, usual_isolation(connection):
-                with transactions(connection, wait, timeout):
-                    yield connection
+            with after, usual_isolation(connection), transactions:
+                yield connection
             database.progress.is_done = True
         except Exception as error:
             explain(database, connection, error, is_last)
-
-
-def transactions(
-    connection: Connection, wait: float, timeout: float
-) -> AbstractContextManager[None]:
-    """Prepare the transactions of the connection."""
-    if connection.dialect.name == "sqlite":
-        return one_transaction(connection, wait, timeout)
-    return limited(connection, timeout)
 
 
 @contextmanager
@@ -253,7 +246,7 @@ def refuse_unmanaged(database: Database) -> None:
     ):
         return
     inspector = sqlalchemy.inspect(context.get_bind())
-    include = migration.opts["include_object"]
+    include = migration.opts.get("include_object") or (lambda *_: True)
     tables = [
         table.key
         for table in database.tables
@@ -266,12 +259,12 @@ def refuse_unmanaged(database: Database) -> None:
     if database.engine.dialect.name in ("mysql", "mariadb"):
         first = " or ".join(context.script.get_bases())
         advice = (
-            f" If revision {first} stopped half way, undo by hand what it did, or finish"
-            f" it and run `alembic stamp {first}`."
+            f" If revision {first} stopped half way, undo by hand what it did, or"
+            f" finish it and run `alembic stamp {first}`."
         )
     raise CommandError(
         f"The database has tables of the application ({', '.join(sorted(tables)[:5])}),"
-        " but no revision is recorded in it. Nothing was done. If the tables are those"
-        f" of a revision, run `alembic stamp REVISION`.{advice} To upgrade all the same,"
-        " give -x allow-tables"
+        " but no revision is recorded in it. Nothing was done. If the tables are"
+        f" those of a revision, run `alembic stamp REVISION`.{advice} To upgrade all"
+        " the same, give -x allow-tables"
     )

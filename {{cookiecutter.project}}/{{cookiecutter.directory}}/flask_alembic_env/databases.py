@@ -1,9 +1,9 @@
 """The databases of the application: the default one, and binds.
 
-With binds, a revision has a function for each database, as Flask-Migrate and Alembic
-write them: `upgrade(engine_name)` calls `upgrade_audit()`. `-x bind=audit` migrates that
-one only, and `-x bind=default` the default one. `binds = audit` in alembic.ini names the
-binds to migrate.
+With binds, a revision has a function for each database, as Flask-Migrate and
+Alembic write them: `upgrade(engine_name)` calls `upgrade_audit()`. The option
+`-x bind=audit` migrates that one only, and `-x bind=default` the default one.
+`binds = audit` in alembic.ini names the binds to migrate.
 """
 
 import asyncio

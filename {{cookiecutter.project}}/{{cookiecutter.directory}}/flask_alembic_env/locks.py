@@ -35,12 +35,12 @@ POSTGRESQL_HOLDER = """
 # MySQL: a lock of a session, for the whole server, so it has the database's name. The
 # connection that migrates takes it: neither can be lost without the other.
 # https://dev.mysql.com/doc/refman/8.4/en/locking-functions.html
-MYSQL_NAME = "SHA1(CONCAT('alembic ', DATABASE()))"
-MYSQL_TRY = f"SELECT GET_LOCK({MYSQL_NAME}, 0)"
-MYSQL_END = f"DO RELEASE_LOCK({MYSQL_NAME})"
-MYSQL_HOLDER = f"""
+MYSQL_TRY = "SELECT GET_LOCK(SHA1(CONCAT('alembic ', DATABASE())), 0)"
+MYSQL_END = "DO RELEASE_LOCK(SHA1(CONCAT('alembic ', DATABASE())))"
+MYSQL_HOLDER = """
     SELECT CONCAT('connection ', id, ', user ', user, ', host ', host)
-    FROM information_schema.processlist WHERE id = IS_USED_LOCK({MYSQL_NAME})"""
+    FROM information_schema.processlist
+    WHERE id = IS_USED_LOCK(SHA1(CONCAT('alembic ', DATABASE())))"""
 
 # "Lock not available" and "deadlock detected" of PostgreSQL, "Lock wait timeout
 # exceeded" and "Deadlock found" of MySQL, and what SQLite says.
@@ -53,7 +53,8 @@ POSTGRESQL_BLOCKERS = """
     JOIN pg_class c ON c.oid = l.relation
     WHERE l.granted AND a.pid <> pg_backend_pid() AND c.relnamespace NOT IN
         ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
-        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND l.database =
+            (SELECT oid FROM pg_database WHERE datname = current_database())
         AND :statement LIKE '%' || c.relname || '%'"""
 MYSQL_BLOCKERS = """
     SELECT CONCAT('connection ', id, ', user ', user, '@', host, ', ',
@@ -75,7 +76,7 @@ def run_lock(engine: Engine, seconds: float) -> Iterator[None]:
             log.warning("No run lock on %s: run one process only", engine.dialect.name)
         yield
         return
-    # In a stricter isolation, the idle transaction would block CREATE INDEX CONCURRENTLY.
+    # A stricter isolation would block CREATE INDEX CONCURRENTLY.
     connection = connected(engine).execution_options(isolation_level="READ COMMITTED")
     connection.detach()  # the application's pool does not get it back
     try:

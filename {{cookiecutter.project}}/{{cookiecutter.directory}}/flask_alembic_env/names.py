@@ -29,6 +29,7 @@ ADDED = (
     ops.CreateForeignKeyOp,
     ops.CreateUniqueConstraintOp,
 )
+MAX_BYTES = 63  # of a name in PostgreSQL
 # What a batch calls the constraints that have no name in SQLite.
 CONVENTION = {
     "uq": "%(table_name)s_%(column_0_N_name)s_key",
@@ -42,6 +43,7 @@ class NamingBatch(ops.ModifyTableOps):
 
 @renderers.dispatch_for(NamingBatch)
 def render_naming_batch(autogen_context: AutogenContext, op: NamingBatch) -> list[str]:
+    """Return the code for a batch that names what has no name."""
     plain = ops.ModifyTableOps(op.table_name, op.ops, schema=op.schema)
     head, *lines = renderers.dispatch(plain)(autogen_context, plain)
     convention = f", naming_convention={CONVENTION!r}) as batch_op:"
@@ -58,11 +60,8 @@ def name_constraints(revision: Revision) -> None:
         for part in batch.ops:
             if isinstance(part, ADDED) and not part.constraint_name:
                 part.constraint_name = name_of(part.to_constraint(), set())
-        unnamed = [
-            part
-            for part in of_kind(batch, ops.DropConstraintOp)
-            if not part.constraint_name
-        ]
+        drops = of_kind(batch, ops.DropConstraintOp)
+        unnamed = [part for part in drops if not part.constraint_name]
         for part in unnamed:
             part.constraint_name = name_of(part.to_constraint(), set())
         if unnamed:
@@ -106,9 +105,8 @@ def column_checks(column: Any) -> list[CheckConstraint]:
 
 def copy_of(check: CheckConstraint, revision: Revision) -> CheckConstraint:
     """Return a CHECK that does not belong to the application's table."""
-    sql = getattr(check.sqltext, "text", None) or sql_of(
-        check.sqltext, revision.dialect
-    )
+    written = getattr(check.sqltext, "text", None)
+    sql = written or sql_of(check.sqltext, revision.dialect)
     return CheckConstraint(text(sql), name=check.name)
 
 
@@ -134,7 +132,7 @@ def name_of(constraint: Any, taken: set[str], columns: list[str] | None = None) 
     ending = endings[type(constraint)]
     parts = [constraint.table.name, *(columns or columns_of(constraint)), ending]
     name = "_".join(parts)
-    if len(name.encode()) > 63:  # what PostgreSQL allows
+    if len(name.encode()) > MAX_BYTES:
         name = f"{name[:40]}_{crc32(name.encode()):08x}_{ending}"
     number = 0
     while (free := f"{name}{number or ''}") in taken:

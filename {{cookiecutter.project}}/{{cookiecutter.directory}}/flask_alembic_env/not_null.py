@@ -53,10 +53,8 @@ def fill_new_columns(revision: Revision) -> None:
             default = value_for_rows(revision, name, column)
             if default is None:
                 option = f"-x default={name}:VALUE"
-                reason = (
-                    f"fails if {batch.table_name} has rows. To fill them, use {option}"
-                )
-                warn(changes, batch, reason)
+                reason = f"fails if {batch.table_name} has rows"
+                warn(changes, batch, f"{reason}. To fill them, use {option}")
                 continue
             filled.append(with_default(add, default))
             batch.ops[batch.ops.index(add)] = drop_default(add)
@@ -85,6 +83,7 @@ def with_default(add: ops.AddColumnOp, default: ServerDefault) -> ops.AddColumnO
 
 
 def drop_default(add: ops.AddColumnOp) -> ops.AlterColumnOp:
+    """Return the operation that drops the server default again."""
     return ops.AlterColumnOp(
         add.table_name,
         add.column.name,
@@ -162,7 +161,8 @@ def as_default(
         value = literal(value, column.type)
     with suppress(SQLAlchemyError, NotImplementedError):
         sql = sql_of(value, revision.dialect).replace(":", "\\:")
-        return text(f"({sql})")  # MySQL wants brackets for all but plain values
+        # MySQL wants brackets for all but plain values.
+        return text(f"({sql})")
     return None
 
 

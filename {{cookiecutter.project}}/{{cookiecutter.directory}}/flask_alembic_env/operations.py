@@ -29,6 +29,7 @@ class Revision:
 
     @property
     def dialect(self) -> Dialect:
+        """The dialect of the database."""
         return self.context.dialect
 
 
@@ -45,6 +46,7 @@ class Comment(ops.MigrateOperation):
 
 @renderers.dispatch_for(Comment)
 def render_comment(autogen_context: AutogenContext, comment: Comment) -> str:
+    """Return the code for a comment."""
     return f"# {comment.text}"
 
 
@@ -56,6 +58,7 @@ class OnPostgresql(ops.MigrateOperation):
         self.down = list(down)
 
     def reverse(self) -> ops.MigrateOperation:
+        """Return the statements in the other direction."""
         return OnPostgresql(self.down, self.up)
 
     def to_diff_tuple(self) -> tuple[str, ...]:
@@ -65,6 +68,7 @@ class OnPostgresql(ops.MigrateOperation):
 
 @renderers.dispatch_for(OnPostgresql)
 def render_statements(autogen_context: AutogenContext, op: OnPostgresql) -> list[str]:
+    """Return the code for the statements."""
     # A colon before a word would start a parameter.
     texts = [re.sub(r"(?<!:):(?=\w)", r"\\:", statement) for statement in op.up]
     return [

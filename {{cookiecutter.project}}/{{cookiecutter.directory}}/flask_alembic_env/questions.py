@@ -26,20 +26,22 @@ class RenameColumn(ops.AlterColumnOp):
     """An `alter_column` with a new name, which Alembic's own cannot reverse."""
 
     def reverse(self) -> ops.AlterColumnOp:
-        return renaming(
-            self, str(self.modify_name), self.column_name, self.kw["column"]
-        )
+        """Return the renaming back to the old name."""
+        new = str(self.modify_name)
+        return renaming(self, new, self.column_name, self.kw["column"])
 
 
 class RenameTable(ops.RenameTableOp):
     """A `rename_table`, which Alembic's autogenerate neither writes nor reverses."""
 
     def reverse(self) -> ops.MigrateOperation:
+        """Return the renaming back to the old name."""
         return RenameTable(self.new_table_name, self.table_name, schema=self.schema)
 
 
 @renderers.dispatch_for(RenameTable)
 def render_rename_table(autogen_context: AutogenContext, op: RenameTable) -> str:
+    """Return the code for a renamed table."""
     schema = f", schema={op.schema!r}" if op.schema else ""
     return f"op.rename_table({op.table_name!r}, {op.new_table_name!r}{schema})"
 
@@ -77,7 +79,7 @@ def is_same_table(
     old, new = drop.to_table(), create.to_table()
     if old.schema != new.schema or set(old.c.keys()) != set(new.c.keys()):
         return False
-    return all(is_same_type(revision, old.c[key], new.c[key]) for key in old.c.keys())
+    return all(is_same_type(revision, each, new.c[key]) for key, each in old.c.items())
 
 
 def renamed_uniques(
@@ -85,27 +87,30 @@ def renamed_uniques(
 ) -> list[ops.MigrateOperation]:
     """Return the batches for the unique constraints whose names have the table's."""
     old, new = uniques_of(drop.to_table()), uniques_of(create.to_table())
-    gone = [
-        ops.DropConstraintOp.from_constraint(old[name])
-        for name in old.keys() - new.keys()
-    ]
-    made = [
-        ops.CreateUniqueConstraintOp.from_constraint(new[name])
-        for name in new.keys() - old.keys()
-    ]
+    gone: list[ops.MigrateOperation] = []
+    made: list[ops.MigrateOperation] = []
+    for columns, unique in new.items():
+        before = old.get(columns)
+        if before is not None and unique.name in (None, before.name):
+            continue
+        if before is not None:  # MySQL has an index instead, which is dropped anyway
+            gone.append(ops.DropConstraintOp.from_constraint(before))
+        made.append(ops.CreateUniqueConstraintOp.from_constraint(unique))
     return [
         ops.ModifyTableOps(drop.table_name, gone, schema=drop.schema),
         ops.ModifyTableOps(create.table_name, made, schema=create.schema),
     ]
 
 
-def uniques_of(table: Table) -> dict[str, UniqueConstraint]:
-    """Return the unique constraints of a table that have a name."""
+def uniques_of(table: Table) -> dict[tuple[str, ...], UniqueConstraint]:
+    """Return the unique constraints of a table by their columns."""
     uniques = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
-    return {each.name: each for each in uniques if isinstance(each.name, str)}
+    uniques.sort(key=lambda each: each.columns.keys())
+    return {tuple(each.columns.keys()): each for each in uniques}
 
 
 def is_same_type(revision: Revision, old: Column[Any], new: Column[Any]) -> bool:
+    """Return whether the database stores two columns in the same type."""
     try:
         return not revision.context.impl.compare_type(old, new)
     except SQLAlchemyError:  # this database does not have the type
@@ -162,6 +167,7 @@ def renaming(
     new: str,
     column: Column[Any],
 ) -> RenameColumn:
+    """Return the operation that renames a column."""
     return RenameColumn(
         table.table_name,
         old,

@@ -1,8 +1,9 @@
 """On SQLite a command does all its work or none of it, and no row is lost.
 
-Python's sqlite3 begins no transaction before CREATE, ALTER and DROP. And Alembic alters a
-table by copying and dropping it: with foreign keys enforced, that deletes the rows that
-refer to it. https://www.sqlite.org/lang_altertable.html#otheralter
+Python's sqlite3 begins no transaction before CREATE, ALTER and DROP. And Alembic
+alters a table by copying and dropping it: with foreign keys enforced, that deletes
+the rows that refer to it.
+https://www.sqlite.org/lang_altertable.html#otheralter
 """
 
 import logging
@@ -39,7 +40,7 @@ def one_transaction(
     raw = guard.raw
     autocommit = getattr(raw, "autocommit", None)  # since Python 3.12
     if isinstance(autocommit, bool):
-        raw.autocommit = sqlite3.LEGACY_TRANSACTION_CONTROL  # type: ignore[attr-defined]
+        raw.autocommit = -1  # sqlite3.LEGACY_TRANSACTION_CONTROL
         guard.roll_back()
     elif raw.in_transaction:
         raise CommandError(
@@ -116,7 +117,7 @@ class Guard:
     def before_execute(
         self, conn: Any, cursor: Any, statement: str, *more: Any
     ) -> None:
-        """Look at orphans before the first change, and at triggers before a copy ends."""
+        """Look at orphans before the first change, at triggers before a copy ends."""
         if not self.has_changed and not READS.match(statement):
             self.has_changed = True
             self.orphans = self.find_orphans()
@@ -170,9 +171,9 @@ class Guard:
         if new:
             table, rowid, parent, _ = new[0]
             raise CommandError(
-                f"{len(new)} row(s) would lose their parent, such as row {rowid} of {table}"
-                f" in {parent}. Nothing was changed. ON DELETE does nothing in a migration:"
-                " delete or change such rows in the revision"
+                f"{len(new)} row(s) would lose their parent, such as row {rowid} of"
+                f" {table} in {parent}. Nothing was changed. ON DELETE does nothing in"
+                " a migration: delete or change such rows in the revision"
             )
         self.orphans = found
 
@@ -208,7 +209,7 @@ def refuse_cascades(connection: Connection) -> None:
     tables = executed(connection, "SELECT count(*) FROM sqlite_master")[0][0]
     if enforced and tables:
         raise CommandError(
-            "The connection given to Alembic is in a transaction, in which SQLite cannot"
-            " stop to enforce foreign keys: altering a table would delete the rows that"
-            " refer to it. Give an engine, or a connection in no transaction"
+            "The connection given to Alembic is in a transaction, in which SQLite"
+            " cannot stop to enforce foreign keys: altering a table would delete the"
+            " rows that refer to it. Give an engine, or a connection in no transaction"
         )

@@ -2,12 +2,14 @@
 
 Alembic does not compare the values of an enum, creates its type again with each table,
 and never drops it. Here a revision creates a type once, adds values to it, and drops it
-with its last column. alembic-postgresql-enum does more; if env.py imports it, nothing is
-done here.
+with its last column. The library alembic-postgresql-enum does more. If env.py imports
+it, nothing is done here.
 """
 
 import logging
+import re
 import sys
+from collections import Counter
 from contextlib import suppress
 from typing import Any
 
@@ -18,23 +20,27 @@ from alembic.operations import ops
 from alembic.util import CommandError
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeDecorator
 
-from .operations import OnPostgresql, Revision, dotted, parts_of
+from .operations import OnPostgresql, Revision, parts_of
 
 log = logging.getLogger("alembic.env")
 DIALECT: Any = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 DIALECTS = (mysql.dialect(), DIALECT, sqlite.dialect())
 quote = DIALECT.identifier_preparer.quote
-MODULES = {"sa": sqlalchemy, "postgresql": postgresql, "mysql": mysql, "sqlite": sqlite}
+MODULES = {
+    "sa": sqlalchemy,
+    "postgresql": postgresql,
+    "mysql": mysql,
+    "sqlite": sqlite,
+}
 Key = tuple[str | None, str]  # the schema and name of an enum type
 Enums = dict[Key, list[str]]  # the values of each
-Columns = list[tuple[str, Any]]  # names and types
 
 
 def render_item(kind: str, item: Any, autogen_context: AutogenContext) -> Any:
     """Return the code for a type, or False if Alembic writes it well."""
-    if kind != "type" or autogen_context.opts["user_module_prefix"] is not None:
+    if kind != "type":
         return False
     imports = autogen_context.imports
     enum, is_array = enum_of(item)
@@ -47,7 +53,8 @@ def render_item(kind: str, item: Any, autogen_context: AutogenContext) -> Any:
         imports.add("from sqlalchemy.dialects import postgresql")
         on_postgresql = PostgresqlImpl(DIALECT, None, True, None, None, {})
         return on_postgresql.render_type(item, autogen_context)
-    if module.startswith("sqlalchemy."):
+    has_prefix = autogen_context.opts["user_module_prefix"] is not None
+    if has_prefix or module.startswith("sqlalchemy."):
         return False
     return own_type_code(item, autogen_context)
 
@@ -57,7 +64,8 @@ def own_type_code(item: Any, autogen_context: AutogenContext) -> str:
 
     If calling its repr() would not make the same type, write the type that is stored.
     """
-    kind, shown = type(item), repr(item)
+    kind: Any = type(item)
+    shown = repr(item)
     has_own_init = kind.__init__ is not TypeDecorator.__init__
     has_own_repr = kind.__repr__ is not TypeDecorator.__repr__
     is_hidden = isinstance(item, TypeDecorator) and has_own_init and not has_own_repr
@@ -116,8 +124,8 @@ def is_left_to_library() -> bool:
     return "alembic_postgresql_enum" in sys.modules
 
 
-def enum_of(item: TypeEngine[Any]) -> tuple[postgresql.ENUM | None, bool]:
-    """Return PostgreSQL's enum type that a type is stored as, and whether in an array."""
+def enum_of(item: Any) -> tuple[postgresql.ENUM | None, bool]:
+    """Return the enum type of PostgreSQL for a type, and whether it is in an array."""
     found: Any = item.dialect_impl(DIALECT)
     while isinstance(found, TypeDecorator):
         found = found.impl_instance
@@ -133,8 +141,8 @@ def enum_code(item: Any, enum: postgresql.ENUM, is_array: bool) -> str:
     schema = f", schema={enum.schema!r}" if enum.schema else ""
     code = f"postgresql.ENUM({values}, name={enum.name!r}{schema}, create_type=False)"
     code = f"sa.ARRAY({code})" if is_array else code
-    is_check = getattr(item, "create_constraint", False)  # on other databases
-    if is_check or not isinstance(item, (sqlalchemy.Enum, sqlalchemy.ARRAY, TypeDecorator)):
+    is_whole = isinstance(item, (sqlalchemy.Enum, sqlalchemy.ARRAY, TypeDecorator))
+    if not is_whole or getattr(item, "create_constraint", False):  # for the others
         return f"sa.{item!r}.with_variant({code}, 'postgresql')"
     return code
 
@@ -161,13 +169,11 @@ def enums_of_database(revision: Revision) -> Enums:
     if revision.dialect.name != "postgresql":
         return {}
     inspector: Any = sqlalchemy.inspect(revision.context.connection)
-    default = inspector.default_schema_name
-    return {
-        (None if enum["schema"] == default else enum["schema"], enum["name"]): enum[
-            "labels"
-        ]
-        for enum in inspector.get_enums(schema="*")
-    }
+    found: Enums = {}
+    for enum in inspector.get_enums(schema="*"):
+        is_default = enum["schema"] == inspector.default_schema_name
+        found[None if is_default else enum["schema"], enum["name"]] = enum["labels"]
+    return found
 
 
 def add_enum_values(revision: Revision) -> None:
@@ -181,11 +187,8 @@ def add_enum_values(revision: Revision) -> None:
     for key, values in enums_of_models(revision).items():
         old = there.get(key, values)
         new = [value for value in values if value not in old]
-        statements = [
-            f"ALTER TYPE {quoted(key)} ADD VALUE IF NOT EXISTS {literal(value)}"
-            f"{place_of(value, values, old)}"
-            for value in new
-        ]
+        add = f"ALTER TYPE {quoted(key)} ADD VALUE IF NOT EXISTS"
+        statements = [f"{add} {literal(v)}{place_of(v, values, old)}" for v in new]
         if statements:
             revision.upgrade.ops.insert(0, OnPostgresql(statements))
         gone = [value for value in old if value not in values]
@@ -193,8 +196,7 @@ def add_enum_values(revision: Revision) -> None:
             log.warning(
                 "REVIEW: type %s keeps the values %s, which the models do not have."
                 " alembic-postgresql-enum can remove or rename them",
-                key[1],
-                ", ".join(gone),
+                *(key[1], ", ".join(gone)),
             )
 
 
@@ -210,63 +212,41 @@ def create_and_drop_enums(revision: Revision) -> None:
     if is_left_to_library():
         return
     changes = revision.upgrade
+    parts = list(parts_of(changes))
+    added = counted(revision, [type_ for part in parts for type_ in gained(part)])
+    removed = counted(revision, [type_ for part in parts for type_ in lost(part)])
+    columns = [column for table in revision.tables for column in table.c]
+    used = counted(revision, [column.type for column in columns])
     models, there = enums_of_models(revision), enums_of_database(revision)
-    added: dict[Key, set[str]] = {}
-    removed: set[Key] = set()
-    for part in parts_of(changes):
-        for name, enum in enums_in(added_columns(part)):
-            added.setdefault(key_of(revision, enum), set()).add(name)
-        removed |= {
-            key_of(revision, enum) for _, enum in enums_in(removed_columns(part))
-        }
     for key in sorted(added.keys() & models.keys() - there.keys(), key=str):
         # On other databases, a type is new if all of its columns are.
-        if revision.dialect.name == "postgresql" or added[key] >= users_of(
-            revision, key
-        ):
+        if revision.dialect.name == "postgresql" or added[key] == used[key]:
             create = [created(key, models[key])]
             changes.ops.insert(0, OnPostgresql(create, [dropped(key)]))
-    for key in sorted(removed & there.keys() - models.keys(), key=str):
+    for key in sorted(removed.keys() & there.keys() - models.keys(), key=str):
         changes.ops.append(OnPostgresql([dropped(key)], [created(key, there[key])]))
     changes.ops[:] = [each for op in changes.ops for each in with_casts(op)]
 
 
-def added_columns(part: Any) -> Columns:
-    """Return the names and types of the columns that get a type by an operation."""
+def gained(part: Any) -> list[Any]:
+    """Return the types that columns get by an operation."""
     if isinstance(part, ops.CreateTableOp):
-        return [
-            (dotted(part, column.name), column.type) for column in part.to_table().c
-        ]
+        return [column.type for column in part.to_table().c]
     if isinstance(part, ops.AddColumnOp):
-        return [(dotted(part, part.column.name), part.column.type)]
-    if isinstance(part, ops.AlterColumnOp) and part.modify_type is not None:
-        return [(dotted(part, part.column_name), part.modify_type)]
-    return []
+        return [part.column.type]
+    is_alter = isinstance(part, ops.AlterColumnOp) and part.modify_type is not None
+    return [part.modify_type] if is_alter else []
 
 
-def removed_columns(part: Any) -> Columns:
-    """Return the names and types of the columns that lose a type by an operation."""
-    if isinstance(part, ops.DropTableOp):
-        return [
-            (dotted(part, column.name), column.type) for column in part.to_table().c
-        ]
-    if isinstance(part, ops.DropColumnOp):
-        return [(dotted(part, part.column_name), part.to_column().type)]
-    if isinstance(part, ops.AlterColumnOp) and part.modify_type is not None:
-        return [(dotted(part, part.column_name), part.existing_type)]
-    return []
+def lost(part: Any) -> list[Any]:
+    """Return the types that columns have no more after an operation."""
+    return gained(part.reverse())
 
 
-def enums_in(columns: Columns) -> list[tuple[str, postgresql.ENUM]]:
-    """Return the names and enum types of the columns that have one."""
-    found = [(name, enum_of(type_)[0]) for name, type_ in columns]
-    return [(name, enum) for name, enum in found if enum is not None]
-
-
-def users_of(revision: Revision, key: Key) -> set[str]:
-    """Return the columns of the models that have an enum type."""
-    columns = [(str(column), column.type) for t in revision.tables for column in t.c]
-    return {name for name, enum in enums_in(columns) if key_of(revision, enum) == key}
+def counted(revision: Revision, types: list[Any]) -> Counter[Key]:
+    """Return how many of the types are stored as which enum type."""
+    enums = [enum_of(type_)[0] for type_ in types]
+    return Counter(key_of(revision, enum) for enum in enums if enum is not None)
 
 
 def with_casts(op: ops.MigrateOperation) -> list[ops.MigrateOperation]:
@@ -274,27 +254,35 @@ def with_casts(op: ops.MigrateOperation) -> list[ops.MigrateOperation]:
     before: list[ops.MigrateOperation] = []
     after: list[ops.MigrateOperation] = []
     for part in getattr(op, "ops", [op]):
-        if isinstance(part, ops.AlterColumnOp) and part.modify_type is not None:
-            for _, enum in enums_in(added_columns(part)):
-                before.append(OnPostgresql([cast(part, enum)]))
-            for _, enum in enums_in(removed_columns(part)):
-                after.append(OnPostgresql([], [cast(part, enum)]))
+        if not isinstance(part, ops.AlterColumnOp) or part.modify_type is None:
+            continue
+        if enum_of(part.modify_type)[0] or enum_of(part.existing_type)[0]:
+            before.append(OnPostgresql(cast(part, part.modify_type)))
+            after.append(OnPostgresql([], cast(part, part.existing_type)))
     return [*before, op, *after]
 
 
-def cast(op: ops.AlterColumnOp, enum: postgresql.ENUM) -> str:
-    """Return SQL that changes a column to an enum type. It drops the default."""
-    column, name = quote(op.column_name), quoted((enum.schema, str(enum.name)))
+def cast(op: ops.AlterColumnOp, type_: Any) -> list[str]:
+    """Return SQL that changes the type of a column and of its default, as texts."""
+    if isinstance(type_, sqlalchemy.Enum) and not type_.name:  # of MySQL
+        return []
+    alter = f"ALTER COLUMN {quote(op.column_name)}"
+    name = type_.compile(DIALECT)
+    change = f"{alter} TYPE {name} USING {quote(op.column_name)}::text::{name}"
+    default = str(getattr(op.existing_server_default, "arg", ""))
+    if value := re.match("'([^']|'')*'", default):
+        change += f", {alter} SET DEFAULT {value[0]}"
     table = quoted((op.schema, op.table_name))
-    alter = f"ALTER TABLE {table} ALTER COLUMN {column}"
-    return f"{alter} DROP DEFAULT, ALTER COLUMN {column} TYPE {name} USING {column}::text::{name}"
+    return [f"ALTER TABLE {table} {alter} DROP DEFAULT, {change}"]
 
 
 def created(key: Key, values: list[str]) -> str:
+    """Return SQL that creates an enum type."""
     return f"CREATE TYPE {quoted(key)} AS ENUM ({', '.join(map(literal, values))})"
 
 
 def dropped(key: Key) -> str:
+    """Return SQL that drops an enum type."""
     return f"DROP TYPE {quoted(key)}"
 
 
