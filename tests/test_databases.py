@@ -45,9 +45,7 @@ def test_binds(adopt):
     assert "FAILED: -x bnd=audit-log: did you mean -x bind?" in error
     assert tables(instance / "main.db") == {"alembic_version"}
     error = project.alembic("-x", "bind=no", "upgrade", "head", fails=True)
-    assert (
-        "FAILED: -x bind=no: the application migrates no such bind" in error
-    )
+    assert "FAILED: -x bind=no: the application migrates no such bind" in error
 
 
 def test_a_first_bind_that_comes_later(adopt):
@@ -60,7 +58,9 @@ def test_a_first_bind_that_comes_later(adopt):
     project.alembic("upgrade", "head")
 
     project.write("app.py", text)
-    said = "Not migrated, because no revision is for them: audit-log. To change that, set"
+    said = (
+        "Not migrated, because no revision is for them: audit-log. To change that, set"
+    )
     assert said in project.alembic("check")
     project.edit("alembic.ini", "[loggers]", "binds = audit-log\n\n[loggers]")
     project.alembic("upgrade", "head")  # records in the bind that it has what there was

@@ -343,7 +343,9 @@ def test_types_are_compared_and_server_defaults_if_the_owner_says_so(note_app):
     project.alembic("upgrade", "head")
     project.edit("app.py", "db.String(50)", "db.String(50), server_default='-'")
     project.alembic("check")
-    project.edit("migrations/env.py", '# "compare_server_default"', '"compare_server_default"')
+    project.edit(
+        "migrations/env.py", '# "compare_server_default"', '"compare_server_default"'
+    )
     project.edit("app.py", "db.String(50)", "db.String(99)")
     project.alembic("revision", "--autogenerate", "-m", "second")
     text = project.versions()[1].read_text()

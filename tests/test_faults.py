@@ -341,9 +341,7 @@ def test_sqlite_rows_without_their_parent_undo_all(ledger):
     project.sql("INSERT INTO entry (id, account_id) VALUES (1, 1), (2, 2), (3, 99)")
     project.add('op.execute("DELETE FROM account WHERE id = 2")')
     output = project.alembic("upgrade", "head", fails=True)
-    assert (
-        "FAILED: 1 row(s) would lose their parent, such as row 2 of entry" in output
-    )
+    assert "FAILED: 1 row(s) would lose their parent, such as row 2 of entry" in output
     assert project.sql("SELECT count(*) FROM account") == [(2,)]
     assert project.version() == "r0"
 
@@ -459,7 +457,9 @@ def test_giving_up_for_a_lock_leaves_nothing_behind(ledger, held):
     shorter = re.sub(r"PAUSES = \(.*\)", "PAUSES = (0.1,)", change)
     project.write("migrations/flask_alembic_env/change.py", shorter)
     output = project.alembic("-x", "lock-timeout=0.2", "upgrade", "head", fails=True)
-    assert "FAILED: r1 (r1.py) failed: canceling statement due to lock timeout" in output
+    assert (
+        "FAILED: r1 (r1.py) failed: canceling statement due to lock timeout" in output
+    )
     assert output.count("Blocked by pid ") == 2
     project.assert_is_at("r0")
     sleeping = (
@@ -609,7 +609,10 @@ def test_a_database_that_is_not_under_migration(ledger, kind):
     project = ledger(kind)
     project.python("from app import *; app.app_context().push(); db.create_all()")
     output = project.alembic("upgrade", "head", fails=True)
-    assert "FAILED: The database has tables of the application (account, entry), but" in output
+    assert (
+        "FAILED: The database has tables of the application (account, entry), but"
+        in output
+    )
     assert "alembic stamp REVISION" in output
     assert project.version() is None
     project.alembic("stamp", "head")
@@ -914,8 +917,9 @@ def test_sqlite_triggers(ledger):
         '        batch.drop_column("name")'
     )
     output = project.alembic("upgrade", "head", fails=True)
-    assert "FAILED: Table account has triggers, which a copy of it would lose: third" in (
-        output
+    assert (
+        "FAILED: Table account has triggers, which a copy of it would lose: third"
+        in (output)
     )
     assert project.version() == "r1" and project.sql(triggers) == [("third",)]
 
@@ -1028,9 +1032,8 @@ for _ in range(2):
         sys.modules.pop("app", None)
         command.upgrade(Config(ini), "head")
         command.current(Config(ini), verbose=True)
-print(len(sys.path), len(set(sys.path)))
 """
-    output = project.python(code)
+    project.python(code)
     assert project.version() == "r0"
     assert "ledger" not in tables(other.path / "instance/lite.db")
 

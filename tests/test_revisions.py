@@ -129,7 +129,10 @@ def test_nobody_to_ask(staff):
 
     project.versions()[-1].unlink()
     for options, message in [
-        (["rename=person.nme:full_name"], "rename=person.nme:full_name matches no change"),
+        (
+            ["rename=person.nme:full_name"],
+            "rename=person.nme:full_name matches no change",
+        ),
         (["rename=person.name"], "write -x rename=WHAT:VALUE"),
         (["default=person.age:old"], "give a value of type int"),
         (["default=person.level:middle"], "give one of low, high"),

@@ -197,7 +197,9 @@ def test_constraints_without_a_name_on_mysql(adopt, tmp_path):
             project.alembic("downgrade", "-1")
             execute(url, "DELETE FROM member", "DELETE FROM team")
         project.alembic("upgrade", "head", **SECOND)
-        assert "drop_index(batch_op.f('member_ibfk_1')" in revision(project, "third", **SECOND)
+        assert "drop_index(batch_op.f('member_ibfk_1')" in revision(
+            project, "third", **SECOND
+        )
         project.alembic("upgrade", "head", **SECOND)
         assert "No new upgrade" in project.alembic("check", **SECOND)
 
@@ -237,7 +239,8 @@ def test_enums_on_postgresql(adopt, tmp_path):
         assert waiting in project.alembic("check", fails=True, **stage(2))
         text = revision(project, "second", **stage(2))
         assert (
-            "ALTER TYPE status ADD VALUE IF NOT EXISTS 'waiting' BEFORE 'closed'" in text
+            "ALTER TYPE status ADD VALUE IF NOT EXISTS 'waiting' BEFORE 'closed'"
+            in text
         )
         project.alembic("upgrade", "head")
         output = project.alembic("check", **stage(2))

@@ -21,7 +21,7 @@ from sqlalchemy.exc import OperationalError
 
 from .databases import Database
 from .names import name_constraints
-from .not_null import fill_new_columns
+from .not_null import fill_new_columns, fill_old_columns
 from .operations import Comment, Revision, dotted, of_kind, parts_of, remove_empty
 from .options import is_on, pairs_of
 from .questions import find_renames
@@ -288,7 +288,7 @@ def names_in(changes: ops.UpgradeOps) -> Iterator[str]:
     for part in parts_of(changes):
         if isinstance(part, ops.AddColumnOp):
             yield dotted(part, part.column.name)
-        elif isinstance(part, ops.AlterColumnOp):
+        elif isinstance(part, (ops.AlterColumnOp, ops.DropColumnOp)):
             yield dotted(part, part.column_name)
         elif isinstance(part, ops.RenameTableOp):
             yield dotted(part)
@@ -304,6 +304,7 @@ STEPS: list[Callable[[Revision], None]] = [
     name_constraints,
     fill_new_columns,
     write_downgrade,
+    fill_old_columns,
     comment_risks,
 ]
 # `alembic check` reports what Alembic finds, and these.

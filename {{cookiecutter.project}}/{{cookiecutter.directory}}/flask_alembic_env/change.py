@@ -246,7 +246,7 @@ def refuse_unmanaged(database: Database) -> None:
     ):
         return
     inspector = sqlalchemy.inspect(context.get_bind())
-    include = migration.opts.get("include_object") or (lambda *_: True)
+    include: Any = migration.opts.get("include_object")
     tables = [
         table.key
         for table in database.tables

@@ -42,7 +42,16 @@ NOW = {datetime: func.now(), date: func.current_date()}
 
 def fill_new_columns(revision: Revision) -> None:
     """Add NOT NULL columns with a default for existing rows, then drop the default."""
-    changes = revision.upgrade
+    fill(revision, revision.upgrade, may_ask=True)
+
+
+def fill_old_columns(revision: Revision) -> None:
+    """Do the same in the downgrade, for columns that it brings back."""
+    fill(revision, revision.downgrade, may_ask=False)
+
+
+def fill(revision: Revision, changes: ops.OpContainer, may_ask: bool) -> None:
+    """Fill the NOT NULL columns that an upgrade or a downgrade adds."""
     for batch in of_kind(changes, ops.ModifyTableOps):
         filled: list[ops.MigrateOperation] = []
         for add in of_kind(batch, ops.AddColumnOp):
@@ -50,11 +59,11 @@ def fill_new_columns(revision: Revision) -> None:
             if not needs_value(column):
                 continue
             name = dotted(batch, column.name)
-            default = value_for_rows(revision, name, column)
+            default = value_for_rows(revision, name, column, may_ask)
             if default is None:
                 option = f"-x default={name}:VALUE"
                 reason = f"fails if {batch.table_name} has rows"
-                warn(changes, batch, f"{reason}. To fill them, use {option}")
+                warn(changes, batch, f"{reason}. To fill them, use {option}", may_ask)
                 continue
             filled.append(with_default(add, default))
             batch.ops[batch.ops.index(add)] = drop_default(add)
@@ -96,7 +105,7 @@ def drop_default(add: ops.AddColumnOp) -> ops.AlterColumnOp:
 
 
 def value_for_rows(
-    revision: Revision, name: str, column: Column[Any]
+    revision: Revision, name: str, column: Column[Any], may_ask: bool
 ) -> ServerDefault | None:
     """Return the server default for existing rows, or None if nobody knows it."""
     value = pairs_of("default").get(name)
@@ -108,7 +117,7 @@ def value_for_rows(
             raise CommandError(f"-x default={name}:{value}: {error}") from None
     if column.default is not None and not column.default.is_callable:
         default = as_default(revision, column, getattr(column.default, "arg", None))
-    if default is not None:
+    if default is not None or not may_ask:
         return default
 
     def read(answer: str) -> str:

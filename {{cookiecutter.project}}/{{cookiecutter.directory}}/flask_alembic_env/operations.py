@@ -97,10 +97,13 @@ def dotted(op: Any, *names: str) -> str:
     return ".".join(name for name in (op.schema, op.table_name, *names) if name)
 
 
-def warn(changes: ops.OpContainer, op: ops.MigrateOperation, text: str) -> None:
+def warn(
+    changes: ops.OpContainer, op: ops.MigrateOperation, text: str, aloud: bool = True
+) -> None:
     """Put a comment before an operation, and log it too."""
     comment = Comment(text)
-    log.warning("%s", comment.text)
+    if aloud:
+        log.warning("%s", comment.text)
     changes.ops.insert(changes.ops.index(op), comment)
 
 

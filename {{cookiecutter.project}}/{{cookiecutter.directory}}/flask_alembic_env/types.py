@@ -26,6 +26,8 @@ from .operations import OnPostgresql, Revision, parts_of
 
 log = logging.getLogger("alembic.env")
 DIALECT: Any = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+# What a type raises for a dialect that it was not written for.
+ERRORS = (NotImplementedError, SQLAlchemyError, TypeError, ValueError)
 DIALECTS = (mysql.dialect(), DIALECT, sqlite.dialect())
 quote = DIALECT.identifier_preparer.quote
 MODULES = {
@@ -90,7 +92,7 @@ def stored_code(item: Any, autogen_context: AutogenContext) -> str:
     stored = item.impl_instance
     code = type_code(stored, autogen_context)
     for dialect in DIALECTS:
-        with suppress(SQLAlchemyError, NotImplementedError, TypeError, ValueError):
+        with suppress(*ERRORS):
             variant = item.load_dialect_impl(dialect)
             if variant.compile(dialect) != stored.compile(dialect):
                 variant_code = type_code(variant, autogen_context)
@@ -126,7 +128,9 @@ def is_left_to_library() -> bool:
 
 def enum_of(item: Any) -> tuple[postgresql.ENUM | None, bool]:
     """Return the enum type of PostgreSQL for a type, and whether it is in an array."""
-    found: Any = item.dialect_impl(DIALECT)
+    found: Any = None
+    with suppress(*ERRORS):
+        found = item.dialect_impl(DIALECT)
     while isinstance(found, TypeDecorator):
         found = found.impl_instance
     if isinstance(found, sqlalchemy.ARRAY):
