@@ -20,7 +20,7 @@ from sqlalchemy import Enum, String
 from sqlalchemy.exc import OperationalError
 
 from .databases import Database
-from .names import name_constraints
+from .names import drop_indexes_of_foreign_keys, name_constraints
 from .not_null import fill_new_columns, fill_old_columns
 from .operations import Comment, Revision, dotted, of_kind, parts_of, remove_empty
 from .options import is_on, pairs_of
@@ -302,6 +302,7 @@ STEPS: list[Callable[[Revision], None]] = [
     add_enum_values,
     create_and_drop_enums,
     name_constraints,
+    drop_indexes_of_foreign_keys,
     fill_new_columns,
     write_downgrade,
     fill_old_columns,

@@ -8,6 +8,7 @@ import re
 from typing import Any
 from zlib import crc32
 
+import sqlalchemy
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
@@ -21,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import Constraint
 
-from .operations import Revision, of_kind, sql_of
+from .operations import OnMysql, Revision, dotted, of_kind, sql_of
 
 KINDS = (CheckConstraint, ForeignKeyConstraint, UniqueConstraint)
 ADDED = (
@@ -139,3 +140,53 @@ def name_of(constraint: Any, taken: set[str], columns: list[str] | None = None) 
         number += 1
     taken.add(free)
     return free
+
+
+def drop_indexes_of_foreign_keys(revision: Revision) -> None:
+    """Drop the index that MySQL makes for a foreign key, and keeps without the key."""
+    if revision.dialect.name not in ("mysql", "mariadb"):
+        return
+    inspector: Any = sqlalchemy.inspect(revision.context.connection)
+    changes = revision.upgrade
+    of_models = {index.name for table in revision.tables for index in table.indexes}
+    with_new_keys = {
+        dotted(batch)
+        for batch in of_kind(changes, ops.ModifyTableOps)
+        if of_kind(batch, ops.CreateForeignKeyOp)
+    }
+    for batch in of_kind(changes, ops.ModifyTableOps):
+        place = {"table_name": batch.table_name, "schema": batch.schema}
+        if not inspector.has_table(**place):
+            continue  # it is created in this revision
+        indexes = {
+            index["name"]: index["column_names"]
+            for index in inspector.get_indexes(**place)
+        }
+        changed = {getattr(part, "column_name", None) for part in batch.ops}
+        there = {column["name"] for column in inspector.get_columns(**place)}
+        keys = of_kind(batch, ops.CreateForeignKeyOp)
+        drops = of_kind(batch, ops.DropConstraintOp)
+        if dotted(batch) in with_new_keys:
+            drops = []  # a new key may use the index
+        for drop in drops:
+            name, columns = drop.constraint_name, columns_of(drop.to_constraint())
+            is_key = drop.constraint_type == "foreignkey" and name not in of_models
+            if is_key and indexes.get(name) == columns and not changed & {*columns}:
+                statements = index_statements(batch, str(name), columns)
+                changes.ops.append(OnMysql(*statements))
+        for key in keys:
+            columns = list(key.local_cols)
+            has_index = any(each[:1] == columns[:1] for each in indexes.values())
+            if not has_index and there >= {*columns}:
+                statements = index_statements(batch, str(key.constraint_name), columns)
+                changes.ops.insert(0, OnMysql([], statements[0]))
+
+
+def index_statements(
+    batch: ops.ModifyTableOps, name: str, columns: list[str]
+) -> tuple[list[str], list[str]]:
+    """Return SQL that drops an index of MySQL, and SQL that creates it."""
+    table = ".".join(f"`{part}`" for part in (batch.schema, batch.table_name) if part)
+    names = ", ".join(f"`{column}`" for column in columns)
+    drop = f"ALTER TABLE {table} DROP INDEX `{name}`"
+    return [drop], [f"ALTER TABLE {table} ADD INDEX `{name}` ({names})"]

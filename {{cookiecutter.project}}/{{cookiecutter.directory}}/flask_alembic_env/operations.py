@@ -53,17 +53,25 @@ def render_comment(autogen_context: AutogenContext, comment: Comment) -> str:
 class OnPostgresql(ops.MigrateOperation):
     """Statements that PostgreSQL alone needs, with those that undo them."""
 
+    dialects = '== "postgresql"'
+
     def __init__(self, up: Iterable[str], down: Iterable[str] = ()) -> None:
         self.up = list(up)
         self.down = list(down)
 
     def reverse(self) -> ops.MigrateOperation:
         """Return the statements in the other direction."""
-        return OnPostgresql(self.down, self.up)
+        return type(self)(self.down, self.up)
 
     def to_diff_tuple(self) -> tuple[str, ...]:
         """Return what `alembic check` shows."""
         return ("execute", *self.up)
+
+
+class OnMysql(OnPostgresql):
+    """Statements that MySQL and MariaDB alone need."""
+
+    dialects = 'in ("mysql", "mariadb")'
 
 
 @renderers.dispatch_for(OnPostgresql)
@@ -72,7 +80,7 @@ def render_statements(autogen_context: AutogenContext, op: OnPostgresql) -> list
     # A colon before a word would start a parameter.
     texts = [re.sub(r"(?<!:):(?=\w)", r"\\:", statement) for statement in op.up]
     return [
-        'if op.get_context().dialect.name == "postgresql":',
+        f"if op.get_context().dialect.name {op.dialects}:",
         *(f"op.execute({text!r})" for text in texts),
         "",  # ends the block: Alembic indents the lines of a list
     ]
