@@ -89,6 +89,23 @@ def test_commands_of_alembic(note_app):
     assert "DROP TABLE note" in project.alembic("downgrade", "r1:base", "--sql")
 
 
+def test_several_heads(note_app):
+    """`head` is refused with what to type; `heads` and a named revision work."""
+    project = note_app()
+    add_revision(project)
+    for name in ("r2", "r3"):
+        add_revision(project, name, "r1", upgrade="pass", downgrade="pass")
+    output = project.alembic("upgrade", "head", fails=True)
+    assert (
+        "FAILED: There are 2 heads: r3 (r3.py) and r2 (r2.py). Nothing" in output
+        or ("FAILED: There are 2 heads: r2 (r2.py) and r3 (r3.py). Nothing" in output)
+    )
+    assert "`alembic merge heads`" in output and "Traceback" not in output
+    assert not (project.path / "instance/notes.db").exists()
+    project.alembic("upgrade", "heads")
+    assert project.alembic("current").count("(head)") == 2
+
+
 def test_another_section_of_the_ini_file(note_app):
     project = note_app()
     add_revision(project)
