@@ -585,6 +585,19 @@ def test_create_index_concurrently_while_others_wait(ledger, tmp_path, options):
     assert project.sql(valid) == [(True,)]
 
 
+def test_what_an_autocommit_block_has_committed_is_told(ledger):
+    """Else the command says that nothing was kept, and may run the revision again."""
+    project = ledger("postgresql")
+    project.alembic("upgrade", "head")
+    project.add(CONCURRENTLY + "    op.execute('SELECT 1 / 0')\n")
+    output = project.alembic("upgrade", "head", fails=True)
+    assert "FAILED: r1 (r1.py) failed: division by zero. It may have stopped" in output
+    assert "`alembic stamp r1`" in output and "nothing of this one" not in output
+    assert project.version() == "r0"
+    made = "SELECT count(*) FROM pg_class WHERE relname = 'ix_name'"
+    assert project.sql(made) == [(1,)]
+
+
 def test_a_new_enum_value_is_used_by_the_next_revision(ledger):
     """With one transaction for all revisions, PostgreSQL refuses it."""
     project = ledger("postgresql")

@@ -179,6 +179,7 @@ def watched(connection: Connection, database: Database) -> Iterator[None]:
         progress.is_behind_commit |= progress.has_changed
 
     listeners: list[tuple[str, Any]] = [
+        ("before_cursor_execute", before_execute),
         ("after_cursor_execute", after_execute),
         ("commit", commit),
     ]

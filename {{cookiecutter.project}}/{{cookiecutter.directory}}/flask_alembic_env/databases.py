@@ -41,7 +41,7 @@ class Progress:
     is_done: bool = False
 
 
-@dataclass
+@dataclass(eq=False)  # each refers to all of them
 class Database:
     """A database that the command works on."""
 
