@@ -375,17 +375,17 @@ BROKEN = [
     (
         {"uri": "None"},
         ["current"],
-        "FAILED: The application has no database URL. Set SQLALCHEMY_DATABASE_URI",
+        "FAILED: Set SQLALCHEMY_DATABASE_URI: Either 'SQLALCHEMY_DATABASE_URI' or",
     ),
     (
         {"uri": '""'},
         ["current"],
-        "FAILED: SQLALCHEMY_DATABASE_URI is not a URL",
+        "FAILED: SQLALCHEMY_DATABASE_URI: Could not parse SQLAlchemy URL",
     ),
     (
         {"uri": '"secret"'},
         ["upgrade", "head"],
-        "FAILED: SQLALCHEMY_DATABASE_URI is not a URL",
+        "FAILED: SQLALCHEMY_DATABASE_URI: Could not parse SQLAlchemy URL",
     ),
     (
         {"app": "app:application"},

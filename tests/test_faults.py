@@ -871,8 +871,13 @@ import logging, sys
 from types import SimpleNamespace as Fake
 sys.path.insert(0, "migrations")
 logging.basicConfig(level=logging.INFO)
-from flask_alembic_env.locks import run_lock
-with run_lock(Fake(dialect=Fake(name="oracle")), seconds=1):
+from contextlib import nullcontext
+from unittest.mock import MagicMock, patch
+from flask_alembic_env import change
+oracle = Fake(dialect="oracle", given=None, connect=lambda: nullcontext(MagicMock()))
+with patch.object(change, "is_on", return_value=True), \
+        patch.object(change, "seconds_of", return_value=1), \
+        change.connected_to_write(oracle):
     print("goes on")
 """
     output = ledger("sqlite").python(code)

@@ -134,7 +134,7 @@ def test_nobody_to_ask(staff):
             "rename=person.nme:full_name matches no change",
         ),
         (["rename=person.name"], "write -x rename=WHAT:VALUE"),
-        (["default=person.age:old"], "give a value of type int"),
+        (["default=person.age:old"], "give a value of type INTEGER"),
         (["default=person.level:middle"], "give one of low, high"),
     ]:
         project.versions()[-1].unlink(missing_ok=True) if len(
@@ -184,7 +184,7 @@ def test_a_person_at_a_terminal(staff):
     questions = [
         ("Was post renamed to article? [y/N]", "y"),
         ("Was person.email renamed to full_name? [y/N]", "perhaps"),
-        ("Was person.email renamed to full_name? [y/N]", "n"),
+        ("Was person.email renamed to full_name? [y/N]", ""),
         ("Was person.email renamed to mail? [y/N]", "Y"),
         ("Was person.name renamed to full_name? [y/N]", "yes"),
         ("Was remark.source_id renamed to origin_id? [y/N]", "y"),

@@ -58,7 +58,6 @@ def run_migrations_online(database: helpers.Database) -> None:
             options = helpers.options_for(database, settings, connection=conn)
             context.configure(**options)
             with context.begin_transaction():
-                helpers.refuse_unmanaged(database)
                 context.run_migrations()
 
 

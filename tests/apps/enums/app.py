@@ -51,12 +51,8 @@ class Ticket(db.Model):
     theirs = db.Column(postgresql.ENUM("t", name="theirs", create_type=False))
     size = db.Column(sizes, sa.CheckConstraint("size <> 'l' OR kind IS NULL", name="large"))
     if STAGE == 1:
-        plain = db.Column(db.String(9), server_default="a")
         gone = db.Column(sa.Enum("g", name="gone"))
-        was = db.Column(sa.Enum("w", name="was"), server_default="w")
     else:
-        plain = db.Column(sa.Enum("a", "b", name="plain"), server_default="a")
-        was = db.Column(db.String(9), server_default="w")
         shade = db.Column(sa.Enum("dark", name="shade"), server_default="dark")
         other = db.Column(sizes, server_default="l")
 

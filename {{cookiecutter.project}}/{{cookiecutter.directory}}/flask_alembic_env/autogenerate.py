@@ -3,82 +3,94 @@
 See "Customizing Revision Generation" in Alembic's documentation.
 """
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from fnmatch import fnmatchcase
-from functools import cached_property
-from pathlib import Path
+from functools import cache
 from typing import Any
 
-import sqlalchemy
 from alembic import context
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
-from sqlalchemy import Enum, String
+from sqlalchemy import Enum, String, text
 from sqlalchemy.exc import OperationalError
 
+from .change import steps_of
 from .databases import Database
-from .names import drop_indexes_of_foreign_keys, name_constraints
+from .names import name_constraints
 from .not_null import fill_new_columns, fill_old_columns
-from .operations import Comment, Revision, dotted, of_kind, parts_of, remove_empty
-from .options import is_on, pairs_of
+from .operations import Revision, comment_on, dotted, of_kind
+from .options import is_on
 from .questions import find_renames
+from .refusals import refuse_drops, refuse_unmatched_options
 from .types import add_enum_values, create_and_drop_enums, render_item
 
-# Tables without a model that no revision is about: SQL for their schemas and names.
+# The schemas and names of tables that no model describes: those of extensions such as
+# PostGIS, partitions, and the parts of a virtual table.
 SPECIAL_TABLES = {
-    # those of extensions, such as PostGIS, and partitions
     "postgresql": """
-        SELECT n.nspname, c.relname
+        SELECT nullif(n.nspname, current_schema), c.relname
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relispartition OR EXISTS (
-            SELECT 1 FROM pg_depend d WHERE d.deptype = 'e'
-            AND d.classid = 'pg_class'::regclass AND d.objid = c.oid
-        )""",
+        WHERE c.relispartition OR c.oid IN (SELECT objid FROM pg_depend
+            WHERE deptype = 'e' AND classid = 'pg_class'::regclass)""",
     "sqlite": """
         SELECT NULL, name FROM pragma_table_list WHERE type IN ('virtual', 'shadow')""",
 }
-# The names of tables that a revision makes.
-MADE = re.compile(
-    r"""(?:create_table\(|[^.]Table\(|rename_table\(\s*['"]\w+['"],|CREATE\s+TABLE
-    (?:\s+IF\s+NOT\s+EXISTS)?)\s*['"`]?(\w+)""",
-    re.IGNORECASE | re.VERBOSE,
-)
 
 
-def callbacks(database: Database, settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the callbacks for `context.configure()`, each with the owner's."""
-    tables = Tables(database)
-    owner_name = settings.get("include_name")
-    owner_object = settings.get("include_object")
-    owner_item = settings.get("render_item")
-    owner_process = settings.get("process_revision_directives")
+def options_for(
+    database: Database, settings: dict[str, Any], **mode: Any
+) -> dict[str, Any]:
+    """Return the arguments for `context.configure()`. What is in `settings` wins.
+
+    Callbacks are combined: what ours and the owner's include is compared, the owner's
+    render_item is asked first, and the owner processes a revision last.
+    """
+    options: dict[str, Any] = {
+        "target_metadata": database.metadata,
+        "include_schemas": any(table.schema for table in database.tables),
+        "fn": steps_of(database),
+        "transaction_per_migration": database.dialect != "sqlite",
+        **mode,
+    }
+    if database.dialect == "sqlite":  # one transaction for the command
+        options["transactional_ddl"] = True
+    if database.is_one_of_several:
+        options["upgrade_token"] = f"{database.engine_name}_upgrades"
+        options["downgrade_token"] = f"{database.engine_name}_downgrades"
+    include = name_filter(database)
+    include_of_owner = settings.get("include_name", lambda *arguments: True)
+    object_of_owner = settings.get("include_object", lambda *arguments: True)
+    render_of_owner = settings.get("render_item", lambda *arguments: False)
+    process_of_owner = settings.get("process_revision_directives", lambda *more: None)
 
     def include_name(name: str | None, kind: str, parents: Any) -> bool:
-        included = tables.include_name(name, kind, parents)
-        return included and (not owner_name or owner_name(name, kind, parents))
+        is_ours = include(name, kind, parents)
+        return bool(is_ours and include_of_owner(name, kind, parents))
 
     def include_object(item: Any, name: str | None, kind: str, *more: Any) -> bool:
-        included = kind != "table" or not is_ignored(name)
-        return included and (not owner_object or owner_object(item, name, kind, *more))
+        is_other = kind == "table" and is_ignored(name or "")
+        return not is_other and bool(object_of_owner(item, name, kind, *more))
 
     def render(kind: str, item: Any, autogen_context: Any) -> Any:
-        text = owner_item(kind, item, autogen_context) if owner_item else False
-        return render_item(kind, item, autogen_context) if text is False else text
+        code = render_of_owner(kind, item, autogen_context)
+        return render_item(kind, item, autogen_context) if code is False else code
 
     def process(ctx: MigrationContext, heads: Any, directives: list[Any]) -> None:
         # There is no public name for this (Alembic 1.18 to 1.20).
         is_autogenerate = ctx.opts["revision_context"].command_args["autogenerate"]
         if is_autogenerate and directives:
             revise(ctx, database, directives[0])
-        if owner_process:
-            owner_process(ctx, heads, directives)
-        if is_autogenerate and directives and database.command != "check":
-            finish(database, directives)
+        process_of_owner(ctx, heads, directives)
+        is_end = database.is_last and database.command == "revision"
+        if is_autogenerate and directives and is_end:
+            refuse_unmatched_options(directives[0])
+            write_no_empty_revision(directives)
 
     return {
+        **options,
+        **settings,
         "include_name": include_name,
         "include_object": include_object,
         "render_item": render,
@@ -86,175 +98,114 @@ def callbacks(database: Database, settings: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-class Tables:
-    """Tells the tables of the models from those of others."""
+def name_filter(database: Database) -> Callable[[Any, str, Any], bool]:
+    """Return an `include_name`: the schemas that models name, and no table of others.
 
-    def __init__(self, database: Database) -> None:
-        self.own = {(table.schema, table.name) for table in database.tables}
-        self.schemas = {schema for schema, _ in self.own}
-        self.of_binds = {
-            table.name for each in database.sharing for table in each.tables
-        }
+    With `-x baseline`, a database is compared as if it had no table.
+    """
+    own = {(table.schema, table.name) for table in database.tables}
+    schemas = {schema for schema, _ in own}
+    special = cache(lambda: special_tables(database) - own)  # one query for a run
 
-    @cached_property
-    def special(self) -> set[tuple[str | None, str]]:
-        """The tables that the database itself or an extension manages."""
-        bind = context.get_bind()
-        query = SPECIAL_TABLES.get(bind.dialect.name)
-        default = bind.dialect.default_schema_name
-        if query is None:
-            return set()
-        with suppress(OperationalError):  # SQLite before 3.37
-            rows = bind.exec_driver_sql(query).all()
-            return {
-                (None if schema == default else schema, name) for schema, name in rows
-            }
-        return set()
-
-    def include_name(self, name: str | None, kind: str, parents: Any) -> bool:
-        """Compare the schemas that the models name, and no table of others."""
+    def include_name(name: str | None, kind: str, parents: Any) -> bool:
         if kind == "schema":
-            return name in self.schemas
+            return name in schemas
         if kind != "table" or name is None:
             return True
-        key = (parents["schema_name"], name)
-        is_foreign = name in self.of_binds or name.startswith("alembic_version")
-        return key in self.own or not (
-            is_foreign or is_ignored(name) or key in self.special
-        )
+        is_version = name.startswith("alembic_version")  # of another environment
+        is_special = is_version or (parents["schema_name"], name) in special()
+        return not (is_special or is_ignored(name) or is_on("baseline"))
+
+    return include_name
 
 
-def is_ignored(name: str | None) -> bool:
+def special_tables(database: Database) -> set[tuple[str | None, str]]:
+    """Return the tables that no model describes, with their schemas."""
+    rows: Iterable[Any] = ()
+    if database.dialect in SPECIAL_TABLES:
+        with suppress(OperationalError):  # SQLite before 3.37
+            rows = context.get_bind().execute(text(SPECIAL_TABLES[database.dialect]))
+    return {(row[0], row[1]) for row in rows}
+
+
+def is_ignored(name: str) -> bool:
     """Return whether `ignore_tables` in alembic.ini names a table."""
     patterns = context.config.get_main_option("ignore_tables") or ""
-    return any(
-        fnmatchcase(name or "", each) for each in re.findall(r"[^\s,]+", patterns)
-    )
+    return any(fnmatchcase(name, each) for each in patterns.replace(",", " ").split())
 
 
 def revise(
     ctx: MigrationContext, database: Database, script: ops.MigrationScript
 ) -> None:
     """Run the steps on what Alembic has found in a database."""
-    if not any(each.tables for each in database.run):
+    if not database.tables and not database.is_one_of_several:
         raise CommandError(
             "The metadata has no tables, because no module with models is imported."
             " Import them in the application, or in env.py"
         )
-    revision = Revision(
-        ctx,
-        database.tables,
-        script.upgrade_ops_list[-1],
-        script.downgrade_ops_list[-1],
-    )
+    upgrade, downgrade = script.upgrade_ops_list[-1], script.downgrade_ops_list[-1]
+    revision = Revision(ctx, database.tables, upgrade, downgrade)
     for step in CHECK_STEPS if database.command == "check" else STEPS:
         step(revision)
 
 
-def refuse_drops(revision: Revision) -> None:
-    """Stop before tables of another application, or all tables, are dropped.
-
-    A table that no revision has made belongs to somebody else.
-
-    :raises CommandError: unless `-x allow-drops` is given.
-    """
-    drops = {
-        (op.schema, op.table_name) for op in of_kind(revision.upgrade, ops.DropTableOp)
-    }
-    if not drops or is_on("allow-drops"):
-        return
-    made: set[str] = set()
-    for script in context.script.walk_revisions():
-        made.update(MADE.findall(Path(script.path).read_text(encoding="utf-8")))
-    inspector = sqlalchemy.inspect(context.get_bind())
-    left = {
-        (schema, name)
-        for schema in {schema for schema, _ in drops}
-        for name in inspector.get_table_names(schema)
-        if name != revision.context.version_table
-    }
-    foreign = sorted(name for _, name in drops if name not in made)
-    if foreign or left <= drops:
-        names = ", ".join(foreign or sorted(name for _, name in drops))
-        why = "no revision has made" if foreign else "are all that the database has"
-        raise CommandError(
-            f"This would drop tables that {why}: {names}. Nothing was written. Name"
-            " them as `ignore_tables` in alembic.ini, or import their models. To drop"
-            " them, give -x allow-drops"
-        )
-
-
 def sort_drops(revision: Revision) -> None:
-    """Drop a table after those that refer to it, and foreign keys before the rest.
-
-    Alembic 1.20 drops tables in any order.
-    """
+    """Drop a table after those that refer to it: Alembic 1.20 has any order."""
     changes = revision.upgrade
     drops = of_kind(changes, ops.DropTableOp)
     changes.ops[:] = [op for op in changes.ops if op not in drops]
     while drops:
-        targets = {target for op in drops for target in targets_of(op)}
+        targets: set[str] = set()
+        for drop in drops:
+            keys = drop.to_table().foreign_keys
+            names = {key.target_fullname.rpartition(".")[0] for key in keys}
+            targets |= names - {dotted(drop)}
         free = [op for op in drops if dotted(op) not in targets] or drops
         changes.ops += free
         drops = [op for op in drops if op not in free]
-    for batch in of_kind(changes, ops.ModifyTableOps):
-        batch.ops.sort(key=lambda part: not is_foreign_key_drop(part))
-
-
-def targets_of(drop: ops.DropTableOp) -> set[str]:
-    """Return the other tables that the foreign keys of a table refer to."""
-    keys = drop.to_table().foreign_keys
-    return {key.target_fullname.rpartition(".")[0] for key in keys} - {dotted(drop)}
-
-
-def is_foreign_key_drop(op: ops.MigrateOperation) -> bool:
-    """Return whether an operation drops a foreign key."""
-    return isinstance(op, ops.DropConstraintOp) and op.constraint_type == "foreignkey"
 
 
 def write_downgrade(revision: Revision) -> None:
     """Undo what the upgrade does, from its end."""
     revision.upgrade.reverse_into(revision.downgrade)
     for changes in (revision.upgrade, revision.downgrade):
-        remove_empty(changes)
         dropped = {dotted(op) for op in of_kind(changes, ops.DropTableOp)}
         for batch in of_kind(changes, ops.ModifyTableOps):
             if dotted(batch) in dropped:
                 # MySQL refuses to drop an index that a foreign key needs.
                 indexes = of_kind(batch, ops.DropIndexOp)
                 batch.ops = [part for part in batch.ops if part not in indexes]
-        remove_empty(changes)
+        # Batches and lines that have become empty.
+        changes.ops[:] = [
+            op for op in changes.ops if getattr(op, "ops", getattr(op, "lines", [op]))
+        ]
 
 
 def comment_risks(revision: Revision) -> None:
     """Put a comment before what loses data, or locks a table that has rows."""
-    new = {dotted(op) for op in of_kind(revision.upgrade, ops.CreateTableOp)}
-    commented: list[ops.MigrateOperation] = []
-    for op in revision.upgrade.ops:
-        if isinstance(op, ops.DropTableOp):
-            commented.append(Comment(f"the rows of table {dotted(op)} are lost"))
-        if isinstance(op, ops.ModifyTableOps) and dotted(op) not in new:
-            texts = [risk_of(part, revision.dialect.name) for part in op.ops]
-            commented += [Comment(text) for text in texts if text]
-        commented.append(op)
-    revision.upgrade.ops[:] = commented
+    changes, dialect = revision.upgrade, revision.context.dialect.name
+    new = {dotted(op) for op in of_kind(changes, ops.CreateTableOp)}
+    for op in list(changes.ops):
+        is_new = isinstance(op, ops.ModifyTableOps) and dotted(op) in new
+        for part in [] if is_new else getattr(op, "ops", [op]):
+            if risk := risk_of(part, dialect):
+                comment_on(changes, op, risk, aloud=False)
 
 
-def risk_of(op: ops.MigrateOperation, dialect: str) -> str:
+def risk_of(op: Any, dialect: str) -> str:
     """Return what a reviewer has to know of an operation, or an empty string."""
+    name = dotted(op, getattr(op, "column_name", "")) if hasattr(op, "schema") else ""
+    if isinstance(op, ops.DropTableOp):
+        return f"the rows of table {name} are lost"
     if isinstance(op, ops.DropColumnOp):
-        return f"the values of column {dotted(op, op.column_name)} are lost"
+        return f"the values of column {name} are lost"
     if isinstance(op, ops.CreateIndexOp) and dialect == "postgresql":
-        return (
-            f"building {op.index_name} blocks writes to {dotted(op)}. On a large table,"
-            " use postgresql_concurrently=True"
-        )
-    if not isinstance(op, ops.AlterColumnOp):
-        return ""
-    name = dotted(op, op.column_name)
-    if op.modify_type is not None and not holds_all(op.existing_type, op.modify_type):
-        return f"{name} changes its type. Values may not fit. The table is rewritten"
-    if op.modify_nullable is False and op.existing_nullable:
+        risk = f"building {op.index_name} blocks writes to {name}"
+        return f"{risk}. On a large table, use postgresql_concurrently=True"
+    if isinstance(op, ops.AlterColumnOp) and op.modify_type is not None:
+        risk = f"{name} changes its type. Values may not fit. The table is rewritten"
+        return "" if holds_all(op.existing_type, op.modify_type) else risk
+    if getattr(op, "modify_nullable", None) is False and op.existing_nullable:
         return f"{name} becomes NOT NULL. This fails if a row has NULL"
     return ""
 
@@ -268,30 +219,18 @@ def holds_all(old: Any, new: Any) -> bool:
     return new.length is None or new.length >= old.length
 
 
-def finish(database: Database, directives: list[ops.MigrationScript]) -> None:
-    """Refuse options that match no change, and write no revision without changes."""
-    if database is not database.run[-1]:
+def write_no_empty_revision(directives: list[ops.MigrationScript]) -> None:
+    """Drop a revision without changes, and say what to do about existing tables."""
+    if not all(each.is_empty() for each in directives[0].upgrade_ops_list):
         return
-    script = directives[0]
-    changed = {name for ops_ in script.upgrade_ops_list for name in names_in(ops_)}
-    for option in ("rename", "default"):
-        for name, value in pairs_of(option).items():
-            if name not in changed:
-                raise CommandError(f"-x {option}={name}:{value} matches no change")
-    if all(changes.is_empty() for changes in script.upgrade_ops_list):
-        directives.clear()
-        context.config.print_stdout("No changes found: no revision is written.")
-
-
-def names_in(changes: ops.UpgradeOps) -> Iterator[str]:
-    """Yield the names that the options `rename` and `default` can mean."""
-    for part in parts_of(changes):
-        if isinstance(part, ops.AddColumnOp):
-            yield dotted(part, part.column.name)
-        elif isinstance(part, (ops.AlterColumnOp, ops.DropColumnOp)):
-            yield dotted(part, part.column_name)
-        elif isinstance(part, ops.RenameTableOp):
-            yield dotted(part)
+    directives.clear()
+    outcome = "No changes found: no revision is written."
+    if not context.script.get_bases():
+        outcome += (
+            " If the database has the tables already, write the first revision with"
+        )
+        outcome += " `alembic -x baseline revision --autogenerate -m first`."
+    context.config.print_stdout(outcome)
 
 
 # What becomes of Alembic's comparison, in this order. To leave out a step, delete it.
@@ -302,7 +241,6 @@ STEPS: list[Callable[[Revision], None]] = [
     add_enum_values,
     create_and_drop_enums,
     name_constraints,
-    drop_indexes_of_foreign_keys,
     fill_new_columns,
     write_downgrade,
     fill_old_columns,

@@ -17,40 +17,38 @@ from typing import Any, TextIO
 
 from alembic import context
 from alembic.util import CommandError
-from sqlalchemy import MetaData, Table
+from sqlalchemy import MetaData, Table, create_engine
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.util import greenlet_spawn
 
-from .application import first_line, refuse_old_versions
-from .options import refuse_misspelled, running_function, value_of
+from .application import first_line
+from .options import refuse_misspelled, value_of
 
 log = logging.getLogger("alembic.env")
 
 
+def running_function() -> Any:
+    """Return the function of the command, such as `upgrade.<locals>.upgrade`."""
+    # Alembic has no public name for it (1.18 to 1.20).
+    return context._proxy.context_opts["fn"]  # type: ignore[attr-defined]
+
+
 @dataclass
-class Progress:
-    """How far an upgrade or downgrade of a database is."""
-
-    total: int = 0  # revisions to run
-    number: int = 0  # of the present one
-    revision: str = ""  # its identifier and file
-    has_changed: bool = False  # a statement of it has changed something
-    is_behind_commit: bool = False  # and was committed, maybe as its end
-    is_committed: bool = False  # and was committed before its end
-    is_done: bool = False
-
-
-@dataclass(eq=False)  # each refers to all of them
 class Database:
-    """A database that the command works on."""
+    """A database that the command works on, and how far it is."""
 
     name: str  # of the bind; empty for the default database
     engine: Engine
     metadata: Any  # a MetaData, or a list of them
-    run: list["Database"] = field(default_factory=list)  # all databases of the run
-    progress: Progress = field(default_factory=Progress)
+    is_one_of_several: bool
     function: Any = field(default_factory=running_function)
+    is_last: bool = False
+    total: int = 0  # revisions to run
+    number: int = 0  # of the present one
+    revision: str = ""  # its identifier and file
+    is_undone: bool = True  # by the database, if it fails
+    is_done: bool = False
 
     @property
     def command(self) -> str:
@@ -69,6 +67,11 @@ class Database:
         return url.replace("%", "%%")
 
     @property
+    def dialect(self) -> str:
+        """The name of the dialect; MariaDB counts as MySQL."""
+        return self.engine.dialect.name.replace("mariadb", "mysql")
+
+    @property
     def tables(self) -> list[Table]:
         """The tables of the models."""
         is_one = isinstance(self.metadata, MetaData)
@@ -76,25 +79,8 @@ class Database:
         return [table for metadata in collections for table in metadata.tables.values()]
 
     @property
-    def sharing(self) -> list["Database"]:
-        """The other binds whose tables are in this same database."""
-        same = [other for other in self.run if other.engine.url == self.engine.url]
-        return [other for other in same if other is not self]
-
-    @property
-    def version_table(self) -> str:
-        """One table for each bind, if several binds share the database."""
-        earlier = self.run[: self.run.index(self)]
-        is_shared = any(other in earlier for other in self.sharing)
-        return f"alembic_version_{self.engine_name}" if is_shared else "alembic_version"
-
-    @property
     def given(self) -> Connection | Engine | None:
-        """The connection or engine that code which calls Alembic wants to be used.
-
-        See "Sharing a Connection across one or more programmatic migration commands"
-        in Alembic's cookbook.
-        """
+        """What code that calls Alembic has set as `config.attributes["connection"]`."""
         return None if self.name else context.config.attributes.get("connection")
 
     def connect(self) -> AbstractContextManager[Connection]:
@@ -106,7 +92,7 @@ class Database:
     @contextmanager
     def sql_file(self) -> Iterator[TextIO | None]:
         """Open the file for `--sql`: one for each of several databases."""
-        if len(self.run) == 1:
+        if not self.is_one_of_several:
             yield None  # standard output
             return
         path = f"{self.name or 'default'}.sql"
@@ -116,7 +102,7 @@ class Database:
 
     def call(self, function: Callable[["Database"], None]) -> None:
         """Call a function with this database; drivers of asyncio need a greenlet."""
-        if len(self.run) > 1:
+        if self.is_one_of_several:
             log.info("Database: %s", self.name or "default")
         if self.engine.dialect.is_async and self.given is None:
             asyncio.run(greenlet_spawn(function, self))
@@ -142,68 +128,78 @@ def databases_of(db: Any, metadata: Any) -> list[Database]:
     :param metadata: that of the default database.
     :raises CommandError: if there is none, or none of the name in `-x bind`.
     """
-    refuse_old_versions()
     refuse_misspelled()
     engines = engines_of(db)
-    metadatas = getattr(db, "metadatas", {})
+    metadatas = {**getattr(db, "metadatas", {}), "": metadata}
     names = binds_to_migrate(engines, metadatas)
-    run = [Database("", engines[""], metadata)] if "" in engines else []
-    run += [Database(name, engines[name], metadatas[name]) for name in names]
-    several = len(run) > 1
-    for database in run:
-        database.run = run
+    if "" in engines:
+        names.insert(0, "")
+    found = [Database(n, engines[n], metadatas[n], len(names) > 1) for n in names]
+    urls = [each.engine.url for each in found if each.engine.url.database]
+    if len(set(urls)) < len(urls):
+        raise CommandError(
+            "Two binds are the same database, which has one history. Name only one of"
+            " them as `binds = ...` in alembic.ini"
+        )
     # script.py.mako writes a function for each.
-    names = [database.engine_name for database in run] if several else []
-    context.config.attributes["engine_names"] = names
+    several = [each.engine_name for each in found if each.is_one_of_several]
+    context.config.attributes["engine_names"] = several
     only = value_of("bind")
-    found = [each for each in run if only in ("", each.name or "default")]
-    if not found and only:
-        raise CommandError(f"-x bind={only}: the application migrates no such bind")
+    found = [each for each in found if only in ("", each.name or "default")]
     if not found:
         raise CommandError(
-            "The application has no default database. Set SQLALCHEMY_DATABASE_URI"
+            f"-x bind={only}: the application migrates no such bind"
+            if only
+            else "The application has no default database. Set SQLALCHEMY_DATABASE_URI"
+            " (SQLALCHEMY_ENGINES for Flask-SQLAlchemy-Lite)"
         )
+    found[-1].is_last = True
+    context.config.attributes["url of env.py"] = found[0].ini_url
     return found
 
 
 def engines_of(db: Any) -> dict[str, Engine]:
     """Return the application's engines, with their options and event listeners.
 
-    :raises CommandError: if `db` does not know the application.
+    A `sqlalchemy.url` that somebody has set is used for the default database.
     """
     if isinstance(db, Engine) or hasattr(db, "sync_engine"):
         engines = {None: db}
     else:
         try:
             engines = {**getattr(db, "async_engines", {}), **db.engines}
-        except RuntimeError as error:
+        except RuntimeError as error:  # db does not know the application
             raise CommandError(str(error)) from None
     # Flask-SQLAlchemy-Lite says "default" for what Flask-SQLAlchemy calls None.
-    return {
-        "" if name in (None, "default") else name: getattr(
-            engine, "sync_engine", engine
-        )
-        for name, engine in engines.items()
+    found = {
+        "" if name in (None, "default") else name: getattr(each, "sync_engine", each)
+        for name, each in engines.items()
     }
+    config = context.config
+    url = config.get_main_option("sqlalchemy.url") or ""
+    if url and url.replace("%", "%%") != config.attributes.get("url of env.py"):
+        log.info("sqlalchemy.url is set: it replaces the application's database")
+        found[""] = create_engine(url)
+    return found
 
 
 def binds_to_migrate(
     engines: dict[str, Engine], metadatas: dict[str, MetaData]
 ) -> list[str]:
-    """Return the binds that alembic.ini names, or else those that have tables.
-
-    :raises CommandError: if the application does not configure one of them.
-    """
+    """Return the binds that alembic.ini names, or else those that have tables."""
     named = context.config.get_main_option("binds")
-    with_tables = [name for name in metadatas if name and metadatas[name].tables]
-    binds = with_tables if named is None else re.findall(r"[^\s,]+", named)
+    binds = [name for name, each in metadatas.items() if name and each.tables]
+    if named is not None:
+        binds = named.replace(",", " ").split()
     for name in binds:
         if name not in engines or name not in metadatas:
             raise CommandError(
-                f"SQLALCHEMY_BINDS has no {name}. Set it, or name the binds to migrate"
-                " as `binds = ...` in alembic.ini"
+                f"The application has no engine or no models for the bind {name}. Add"
+                " it to SQLALCHEMY_BINDS, or name the binds to migrate as `binds = ...`"
+                " in alembic.ini"
             )
-    if named is None and binds and is_history_of_one_database():
+    revisions = list(context.script.walk_revisions()) if binds and not named else []
+    if revisions and not any(signature(r.module.upgrade).parameters for r in revisions):
         log.info(
             "Not migrated, because no revision is for them: %s. To change that, set"
             " `binds = %s` in alembic.ini",
@@ -211,10 +207,3 @@ def binds_to_migrate(
         )
         return []
     return binds
-
-
-def is_history_of_one_database() -> bool:
-    """Return whether there are revisions, and none has functions for binds."""
-    revisions = list(context.script.walk_revisions())
-    takes_name = [signature(each.module.upgrade).parameters for each in revisions]
-    return bool(revisions) and not any(takes_name)

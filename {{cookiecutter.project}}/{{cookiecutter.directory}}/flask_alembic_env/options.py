@@ -4,31 +4,15 @@ Options are given as `alembic -x name=value ...`. Code that calls Alembic sets
 `config.attributes[name]` instead; a list stands for an option that is repeated.
 """
 
-import math
 import sys
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Any
 
 from alembic import context
 from alembic.util import CommandError
 
-NAMES = (
-    "allow-drops",
-    "allow-tables",
-    "bind",
-    "default",
-    "lock",
-    "lock-timeout",
-    "lock-wait",
-    "rename",
-)
-
-
-def running_function() -> Any:
-    """Return the function of the command, such as `upgrade.<locals>.upgrade`."""
-    # Alembic has no public name for it (1.18 to 1.20).
-    return context._proxy.context_opts["fn"]  # type: ignore[attr-defined]
+SWITCHES = ("allow-drops", "allow-tables", "baseline", "journal", "lock")
+NAMES = (*SWITCHES, "bind", "default", "lock-timeout", "lock-wait", "rename")
 
 
 def refuse_misspelled() -> None:
@@ -43,72 +27,57 @@ def refuse_misspelled() -> None:
 def values_of(name: str) -> list[str]:
     """Return all values of an option; one without a value gives an empty string."""
     arguments = [text.partition("=") for text in context.get_x_argument()]
-    values = [value for key, _, value in arguments if key == name]
     given = context.config.attributes.get(name, [])
-    if not isinstance(given, list):
-        given = [given]
-    return values or [str(value) for value in given]
+    values = [value for key, _, value in arguments if key == name]
+    return values or [str(each) for each in (given if type(given) is list else [given])]
 
 
 def value_of(name: str, default: str = "") -> str:
     """Return the first value of an option."""
-    values = values_of(name)
-    return values[0] if values else default
+    return (values_of(name) or [default])[0]
 
 
-def is_on(name: str) -> bool:
-    """Return whether an option without a value is given, such as `-x allow-drops`."""
-    return value_of(name, "False") != "False"
+def is_on(name: str, default: str = "off") -> bool:
+    """Return whether a switch is on, such as `-x allow-drops` or `-x lock=off`."""
+    value = value_of(name, default)
+    if value not in ("", "on", "off", "True", "False"):
+        raise CommandError(f"-x {name}={value}: write on or off")
+    return value not in ("off", "False")
 
 
 def seconds_of(name: str, default: float) -> float:
-    """Return an option that is a number of seconds, at least 0.
-
-    :raises CommandError: if it is not a number.
-    """
+    """Return an option that is a number of seconds, at least 0."""
     text = value_of(name, str(default))
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if seconds < 0 or not math.isfinite(seconds):
+    if not text.replace(".", "", 1).isdecimal():
         raise CommandError(f"-x {name}={text}: give a number of seconds")
-    return seconds
+    return float(text)
 
 
 def pairs_of(name: str) -> dict[str, str]:
-    """Return the options of the form `-x name=what:value` as a dict.
-
-    :raises CommandError: if one has another form.
-    """
-    pairs = {}
-    for text in values_of(name):
-        key, _, value = text.partition(":")
-        if not key or not value:
-            raise CommandError(f"-x {name}={text}: write -x {name}=WHAT:VALUE")
-        pairs[key] = value
-    return pairs
+    """Return the options of the form `-x name=what:value` as a dict."""
+    pairs = [text.partition(":") for text in values_of(name)]
+    if not all(key and value for key, _, value in pairs):
+        raise CommandError(f"-x {name}=...: write -x {name}=WHAT:VALUE")
+    return {key: value for key, _, value in pairs}
 
 
-def ask(question: str, read: Callable[[str], str]) -> str:
+def ask(question: str, read: Callable[[str], object]) -> str | None:
     """Ask a person at the terminal, until `read` accepts the answer.
 
-    :param read: returns the value of an answer, or raises ValueError with the reason.
-    :returns: an empty string if the answer is empty or if there is nobody to ask.
+    :param read: raises ValueError with the reason why an answer is wrong.
+    :returns: the answer; it is empty after Enter, and None if there is nobody to ask.
     :raises CommandError: if the person gives up with Ctrl-C or Ctrl-D.
     """
-    is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    if not context.config.cmd_opts or not is_terminal:
-        return ""
+    if not (context.config.cmd_opts and sys.stdin.isatty() and sys.stdout.isatty()):
+        return None
     while True:
         try:
-            text = input(f"{question} ").strip()
+            answer = input(f"{question} ").strip()
+            if answer:
+                read(answer)
+            return answer
+        except ValueError as error:
+            print(error)
         except (EOFError, KeyboardInterrupt):
             print()
             raise CommandError("No answer. Nothing was written") from None
-        if not text:
-            return ""
-        try:
-            return read(text)
-        except ValueError as error:
-            print(error)

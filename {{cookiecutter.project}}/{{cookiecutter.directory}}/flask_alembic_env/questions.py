@@ -16,7 +16,7 @@ from alembic.operations import ops
 from sqlalchemy import Column, Table, UniqueConstraint
 from sqlalchemy.exc import SQLAlchemyError
 
-from .operations import Revision, dotted, of_kind, remove_empty, warn
+from .operations import Revision, comment_on, dotted, of_kind
 from .options import ask, pairs_of
 
 DROPS = (ops.DropConstraintOp, ops.DropIndexOp)
@@ -69,7 +69,6 @@ def find_renames(revision: Revision) -> None:
     if renames:
         # Constraints and indexes of the old names go first: reversed, they come last.
         changes.ops[:] = [*take_drops(changes), *renames, *changes.ops]
-        remove_empty(changes)
 
 
 def is_same_table(
@@ -127,18 +126,18 @@ def is_renamed(
     table = old.rpartition(".")[0]
     if any(key.rpartition(".")[0] == table and given[key] == new for key in given):
         return False
-    answer = ask(f"Was {old} renamed to {new}? [y/N]", read_yes_or_no)
-    if not answer:
-        option = f"-x rename={old}:{new}"
-        warn(revision.upgrade, op, f"was {old} renamed to {new}? If so, use {option}")
-    return answer == "yes"
+    answer = ask(f"Was {old} renamed to {new}? [y/N]", yes_or_no)
+    if answer is None:
+        question = f"was {old} renamed to {new}? If so, use -x rename={old}:{new}"
+        comment_on(revision.upgrade, op, question)
+    return bool(answer) and yes_or_no(str(answer))
 
 
-def read_yes_or_no(answer: str) -> str:
-    """Return `yes` or `no`."""
+def yes_or_no(answer: str) -> bool:
+    """Return whether the answer is yes."""
     if answer.lower() not in ("y", "yes", "n", "no"):
         raise ValueError("Answer y or n")
-    return "yes" if answer.lower().startswith("y") else "no"
+    return answer.lower() in ("y", "yes")
 
 
 def renamed_columns(
@@ -156,7 +155,9 @@ def renamed_columns(
             if is_renamed(revision, batch, name, new.name):
                 renames.append(renaming(batch, old.name, new.name, old))
                 batch.ops.remove(drop)
-                batch.ops[batch.ops.index(add)] = other_changes(revision, add, old)
+                rest = other_changes(revision, add, old)
+                place = batch.ops.index(add)
+                batch.ops[place : place + 1] = [rest] if rest.has_changes() else []
                 break
     return renames
 

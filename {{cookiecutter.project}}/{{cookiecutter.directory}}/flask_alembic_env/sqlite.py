@@ -9,16 +9,14 @@ https://www.sqlite.org/lang_altertable.html#otheralter
 import logging
 import re
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from alembic.util import CommandError
-from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
-from .locks import wait_for
+from .locks import listening, wait_for
 
 log = logging.getLogger("alembic.env")
 READS = re.compile(r"\s*(SELECT|PRAGMA|EXPLAIN)\b", re.IGNORECASE)
@@ -37,32 +35,27 @@ def one_transaction(
         transaction on this very connection, as it can be in memory.
     """
     guard = Guard(connection, wait, timeout)
-    raw = guard.raw
+    raw: Any = connection.connection.driver_connection
     autocommit = getattr(raw, "autocommit", None)  # since Python 3.12
     if isinstance(autocommit, bool):
         raw.autocommit = -1  # sqlite3.LEGACY_TRANSACTION_CONTROL
-        guard.roll_back()
     elif raw.in_transaction:
         raise CommandError(
             "The application's session is in a transaction: end it first"
         )
-    busy = guard.scalar("PRAGMA busy_timeout")
+    busy = guard.execute("PRAGMA busy_timeout")[0][0]
     guard.execute("PRAGMA foreign_keys = OFF")
-    # The listeners of an engine are called last: this one is after the application's.
-    listeners: list[tuple[Any, str, Any]] = [
-        (connection.engine, "begin", guard.begin),
-        (connection, "before_cursor_execute", guard.before_execute),
-        (connection, "commit", guard.commit),
-    ]
-    for target, name, listener in listeners:
-        event.listen(target, name, listener)
+    # The listeners of an engine are called last: ours is after the application's.
+    of_engine = listening(connection.engine, begin=guard.begin)
+    of_connection = listening(
+        connection, before_cursor_execute=guard.before_execute, commit=guard.commit
+    )
     try:
-        yield
+        with of_engine, of_connection:
+            yield
     finally:
-        for target, name, listener in listeners:
-            event.remove(target, name, listener)
         guard.roll_back()
-        guard.execute(f"PRAGMA foreign_keys = {guard.enforces}")
+        guard.execute(f"PRAGMA foreign_keys = {guard.is_enforced}")
         guard.execute(f"PRAGMA busy_timeout = {busy}")
         if isinstance(autocommit, bool):
             raw.autocommit = autocommit
@@ -73,23 +66,20 @@ class Guard:
 
     def __init__(self, connection: Connection, wait: float, timeout: float) -> None:
         self.connection = connection
-        self.raw: Any = connection.connection.driver_connection
         self.wait = wait
         self.timeout = timeout
-        self.enforces = self.scalar("PRAGMA foreign_keys")
-        self.has_changed = False
-        self.orphans: list[Any] | None = []  # before the first change
-        self.copied: set[str] = set()  # tables that a batch has copied
+        self.is_enforced = self.execute("PRAGMA foreign_keys")[0][0]
+        self.is_checked = bool(self.is_enforced)
+        self.orphans: set[Any] | None = None  # before the first change
 
     def execute(self, statement: str) -> list[Any]:
         """Execute a statement without SQLAlchemy, which would begin a transaction."""
         return executed(self.connection, statement)
 
-    def scalar(self, statement: str) -> Any:
-        return self.execute(statement)[0][0]
-
     def roll_back(self) -> None:
-        if self.raw.in_transaction:
+        """End a transaction that SQLAlchemy does not know of."""
+        raw: Any = self.connection.connection.driver_connection
+        if raw.in_transaction:
             self.execute("ROLLBACK")
 
     def begin(self, connection: Connection) -> None:
@@ -97,7 +87,7 @@ class Guard:
         if connection is not self.connection:
             return
         self.roll_back()  # what a listener of the application has begun
-        if in_autocommit_block(connection):
+        if is_autocommit(connection):
             return
         self.execute("PRAGMA busy_timeout = 200")
         file = self.execute("PRAGMA database_list")[0][2]
@@ -106,6 +96,7 @@ class Guard:
         self.execute(f"PRAGMA busy_timeout = {timeout}")
 
     def is_mine(self) -> bool:
+        """Begin a transaction, or return False if another process writes."""
         try:
             self.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
@@ -117,73 +108,39 @@ class Guard:
     def before_execute(
         self, conn: Any, cursor: Any, statement: str, *more: Any
     ) -> None:
-        """Look at orphans before the first change, at triggers before a copy ends."""
-        if not self.has_changed and not READS.match(statement):
-            self.has_changed = True
-            self.orphans = self.find_orphans()
+        """Count orphans before the first change; look for triggers before a copy."""
+        if self.orphans is None and not READS.match(statement):
+            self.orphans = self.found_orphans()
         dropped = DROP_TABLE.match(statement)
-        if dropped:
-            self.refuse_triggers(dropped[1])
+        if dropped and self.execute(f"PRAGMA table_info(_alembic_tmp_{dropped[1]})"):
+            refuse_triggers(conn, dropped[1])
 
-    def refuse_triggers(self, table: str) -> None:
-        """Stop before a table with triggers is replaced by its copy, which has none."""
-        master = "SELECT name FROM sqlite_master WHERE"
-        if not self.execute(f"{master} name = '_alembic_tmp_{table}'"):
-            return
-        self.copied.add(table)
-        of_table = f"{master} type = 'trigger' AND lower(tbl_name) = '{table.lower()}'"
-        names = ", ".join(sorted(name for (name,) in self.execute(of_table)))
-        if names:
-            raise CommandError(
-                f"Table {table} has triggers, which a copy of it would lose: {names}."
-                " Nothing was changed. Drop them in the revision before the batch and"
-                " create them after it, or change the table without a batch"
-            )
-
-    def find_orphans(self) -> list[Any] | None:
-        """Return the rows whose parent is missing, if foreign keys are enforced.
-
-        None if that cannot be told, for a foreign key to columns that are not unique.
-        """
-        if not self.enforces:
-            return []
+    def found_orphans(self) -> set[Any]:
+        """Return each row that lacks its parent, as its table, number and parent."""
+        rows: list[Any] = []
         try:
-            return self.execute("PRAGMA foreign_key_check")
-        except sqlite3.OperationalError as error:
+            rows = self.execute("PRAGMA foreign_key_check") if self.is_checked else []
+        except sqlite3.OperationalError as error:  # a key to what is not unique
             log.warning("Foreign keys cannot be checked: %s", error)
-            return None
+            self.is_checked = False
+        return {row[:3] for row in rows}
 
     def commit(self, connection: Connection) -> None:
-        """Roll back, with an error, if a row has lost its parent."""
-        if in_autocommit_block(connection) or not self.has_changed:
+        """Refuse to commit if a row has lost its parent."""
+        if self.orphans is None or is_autocommit(connection):
             return
-        found = self.find_orphans()
-        if found is None or self.orphans is None:
-            return
-        more = by_tables(found) - by_tables(self.orphans)
-        # The rows of a copied table may have other numbers.
-        new = [
-            row
-            for row in found
-            if row not in self.orphans
-            and (row[0] not in self.copied or (row[0], row[2]) in more)
-        ]
-        if new:
-            table, rowid, parent, _ = new[0]
+        new = sorted(self.found_orphans() - self.orphans)
+        self.orphans = None
+        if new and self.is_checked:
+            table, rowid, parent = new[0]
             raise CommandError(
                 f"{len(new)} row(s) would lose their parent, such as row {rowid} of"
                 f" {table} in {parent}. Nothing was changed. ON DELETE does nothing in"
                 " a migration: delete or change such rows in the revision"
             )
-        self.orphans = found
 
 
-def by_tables(orphans: list[Any]) -> Counter[tuple[str, str]]:
-    """Count the rows of each table that lack their parent in another table."""
-    return Counter((table, parent) for table, _, parent, _ in orphans)
-
-
-def in_autocommit_block(connection: Connection) -> bool:
+def is_autocommit(connection: Connection) -> bool:
     """Return whether `op.get_context().autocommit_block()` is being executed."""
     return connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
 
@@ -198,11 +155,21 @@ def executed(connection: Connection, statement: str) -> list[Any]:
         cursor.close()
 
 
-def refuse_cascades(connection: Connection) -> None:
-    """Stop in a caller's transaction, where SQLite cannot ignore foreign keys.
+def refuse_triggers(connection: Connection, table: str) -> None:
+    """Stop before a table with triggers is replaced by its copy, which has none."""
+    query = "SELECT tbl_name, name FROM sqlite_master WHERE type = 'trigger'"
+    found = executed(connection, query)
+    names = sorted(name for of, name in found if of.lower() == table.lower())
+    if names:
+        raise CommandError(
+            f"Table {table} has triggers, which a copy of it would lose:"
+            f" {', '.join(names)}. Nothing was changed. Drop them before the batch and"
+            " create them after it, or change the table without a batch"
+        )
 
-    :raises CommandError: if they are enforced and there are tables.
-    """
+
+def refuse_cascades(connection: Connection) -> None:
+    """Stop in a caller's transaction, where SQLite cannot ignore foreign keys."""
     if connection.dialect.name != "sqlite":
         return
     enforced = executed(connection, "PRAGMA foreign_keys")[0][0]
