@@ -112,10 +112,13 @@ def dependencies(root: Path) -> set[str]:
     return {pin.key for pin in declared(root)}
 
 
+def requirement_files(root: Path) -> list[Path]:
+    return sorted([*root.glob("*requirements*.txt"), *root.glob("requirements/*.txt")])
+
+
 def declared(root: Path) -> Iterator[Pin]:
     """The dependencies in requirements files, pyproject.toml and Pipfile."""
-    files = [*root.glob("*requirements*.txt"), *root.glob("requirements/*.txt")]
-    for file in sorted(files):
+    for file in requirement_files(root):
         name = file.relative_to(root).as_posix()
         for line in text_of(file).splitlines():
             if line[:1].isalnum():

@@ -68,7 +68,7 @@ def test_new_project(bake):
     assert bake().paths() == ENVIRONMENT | STARTER
 
 
-def test_existing_application(adopt, capfd):
+def test_existing_application(adopt):
     before = {
         path.relative_to(APPS / "three_files").as_posix(): path.read_bytes()
         for path in (APPS / "three_files").rglob("*.py")
@@ -77,7 +77,6 @@ def test_existing_application(adopt, capfd):
     assert project.paths() == ENVIRONMENT | set(before)
     for name, content in before.items():
         assert (project.path / name).read_bytes() == content
-    assert 'omit = ["*/migrations/flask_alembic_env/*"]' in capfd.readouterr().out
 
 
 def test_an_empty_folder_gets_the_starter(bake, tmp_path):
@@ -116,7 +115,7 @@ def test_what_differs_is_kept(bake, tmp_path, capfd):
     project.write("migrations/env.py", "first")
     project.write("migrations/versions/1_x.py", "a revision")
     bake(force=True)
-    assert "yours is kept as migrations/env.py.before)" in capfd.readouterr().out
+    assert "yours is kept as migrations/env.py.before\n" in capfd.readouterr().out
     project.write("migrations/env.py", "second")
     bake(force=True)
     kept = {"migrations/env.py.before", "migrations/env.py.before.2"}

@@ -218,12 +218,14 @@ def test_conflict(template, tmp_path):
 
 def test_link(template, adopt):
     """An environment of Cookiecutter's; a setting and a missing file stay as they are."""
-    path = adopt("factory", app="shop:create_app()", db="shop.extensions:db").path
+    app = "shop:create_app('x')"
+    path = adopt("factory", app=app).path
     project = Repository(path)
     project.edit("migrations/env.py", '"compare_type": True', '"compare_type": False')
     (project.path / "migrations/flask_alembic_env/options.py").unlink()
     project.commit()
-    project.cruft("link", "--no-input", "--checkout=v1", str(template.path))
+    given = f"--extra-context={json.dumps({'app': app})}"
+    project.cruft("link", "--no-input", "--checkout=v1", given, str(template.path))
     assert f"cruft link {ADDRESS}" not in not_run(PAGE)
     assert project.changed() == {(".cruft.json", "??")}
     project.commit()
@@ -240,13 +242,13 @@ def test_link(template, adopt):
 
 def test_without_cruft(adopt):
     """To bake again keeps a setting, and what else was changed beside the new file."""
-    app = 'app=shop:create_app("x")'
-    project = Repository(adopt("factory").path)
+    app = 'shop:create_app("x")'
+    project = Repository(adopt("factory", app=app).path)
     project.edit("migrations/env.py", '"compare_type": True', '"compare_type": False')
     locks = "migrations/flask_alembic_env/locks.py"
     project.edit(locks, "\nlog = ", "\n# Mine.\nlog = ")
     project.commit()
-    answers = ["--no-input", "--default-config", str(ROOT), "project=.", app]
+    answers = ["--no-input", "--default-config", str(ROOT), "project=.", f"app={app}"]
     project.run("cookiecutter", "-f", *answers)
     diff = project.git("diff")
     assert "+    compare_type=False,\n" in diff and "-# Mine." in diff

@@ -1028,7 +1028,7 @@ def test_module_that_starts_a_server_is_no_module_of_models(look):
 
 
 def test_models_beyond_what_is_parsed_are_not_lost(look, monkeypatch):
-    monkeypatch.setattr("local_extensions.reading.MAX_PARSED", 400)
+    monkeypatch.setattr("local_extensions.reading.modules.MAX_PARSED", 400)
     filler = "x = 1\n" * 100
     tree = {"shop/__init__.py": FACTORY, "shop/db.py": DB}
     tree |= {"shop/models.py": MODEL + filler, "shop/views.py": "# Column\n" + filler}
@@ -1036,7 +1036,8 @@ def test_models_beyond_what_is_parsed_are_not_lost(look, monkeypatch):
 
 
 def test_models_in_order(look):
-    tree = {"shop/db.py": DB, "shop/b.py": MODEL, "shop/a/__init__.py": MODEL}
+    other = MODEL.replace("User", "Item")
+    tree = {"shop/db.py": DB, "shop/b.py": MODEL, "shop/a/__init__.py": other}
     assert look(tree).models == ("shop.a", "shop.b")
 
 
@@ -1307,7 +1308,8 @@ def test_five_thousand_files(tmp_path):
     view = "from flask import Blueprint\nfrom shop.db import db\n" + "x = [1, 2]\n" * 50
     tree = {f"shop/p{n // 50}/m{n}.py": view for n in range(5_000)}
     tree |= {f"shop/p{n}/__init__.py": f"from . import m{n * 50}\n" for n in range(100)}
-    tree |= {f"shop/p{n}/models.py": MODEL for n in range(100)}
+    models = [MODEL.replace("User", f"User{n}") for n in range(100)]
+    tree |= {f"shop/p{n}/models.py": models[n] for n in range(100)}
     every = "".join(f"import shop.p{n}\n" for n in range(50))
     tree |= {"shop/__init__.py": FACTORY + every, "shop/db.py": DB}
     write(tmp_path, tree)

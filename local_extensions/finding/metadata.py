@@ -1,0 +1,66 @@
+"""The metadata of the models, where the db has none or they hang on another."""
+
+from __future__ import annotations
+
+import os
+
+from ..reading.files import read
+from ..reading.modules import Module
+from ..reading.syntax import assigned, dotted, statements
+from .candidates import Candidate, Found
+from .tree import Tree
+
+
+def old_environment(tree: Tree, folder: str | None) -> Module | None:
+    """The env.py that is there, if it is of another tool."""
+    path = os.path.normpath(f"{folder}/env.py").replace(os.sep, "/")
+    data = read(os.path.join(tree.root, path)) if folder is not None else b""
+    is_ours = b"flask_alembic_env" in data
+    return Module("env.py", path, data, [len(data)]) if data and not is_ours else None
+
+
+def of_environment(tree: Tree, old: Module | None) -> Found | None:
+    """What `target_metadata` hangs on in the env.py that is there."""
+    for stmt, _ in statements(old.tree.body) if old is not None else ():
+        for target, value, _ in assigned(stmt):
+            is_it = dotted(target) == "target_metadata"
+            if is_it and (root := tree.roots.of(value, old.scope)):
+                return Found(root, f"{old.path}:{stmt.lineno}")
+    return None
+
+
+def metadata_of(
+    tree: Tree, dbs: list[Candidate], db: tuple[Found, ...], given: Found | None
+) -> tuple[Found, ...]:
+    """The metadata, the best first; none where it is the db's own.
+
+    :param given: what the old env.py has as `target_metadata`.
+    """
+    roots, count = tree.roots, tree.roots.count
+    bases = {base.value: base for base in tree.bases}
+    others = {
+        value: base for value, base in bases.items() if roots.owner(value) == value
+    }
+    has_metadata = bool(db) and (not dbs or dbs[0].kind == "db")
+    chosen = bases.get(roots.owner(given.value)) if given is not None else None
+    if has_metadata and chosen is None:
+        if count[roots.owner(db[0].value)] or not any(count[b] for b in others):
+            return ()
+        others = {value: base for value, base in others.items() if count[value]}
+
+    def order(base: Candidate) -> tuple:
+        is_other = chosen is not None and base is not chosen
+        path = base.module.path
+        depth = base.module.depth
+        return (is_other, -count[base.value], base.is_decoy, depth, path)
+
+    found = [
+        Found(
+            base.value if base.kind == "metadata" else f"{base.value}.metadata",
+            base.found.where,
+        )
+        for base in sorted(others.values(), key=order)
+    ]
+    if not has_metadata and not any(count[value] for value in others):
+        found = [*roots.outside_metadata(), *found]
+    return tuple(dict.fromkeys(found))

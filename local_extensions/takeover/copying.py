@@ -1,0 +1,103 @@
+"""Brings along the code that a value needs: functions, imports, assignments."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import sys
+from textwrap import dedent
+
+from ..answers import TAKEN
+from ..reading.syntax import FUNCTIONS, IMPORTS, constants
+from .source import Source, targets
+
+# What the new env.py has as well, under the same name and with the same meaning.
+KNOWN = {"config", "context", "Any", "Path", "fileConfig", "sys"}
+KNOWN_IN_FUNCTIONS = {"current_app", "target_metadata"}
+
+Needed = dict[ast.stmt, Source]
+
+
+def collect(source: Source, node: ast.AST, needed: Needed) -> bool:
+    """Add the statements that some code needs; whether all of them can be copied.
+
+    A name can be copied if it is bound once, at the top of the file or in the function
+    that uses it, by an import, a function, or a value that can be copied in turn.
+    """
+    known = KNOWN_IN_FUNCTIONS if isinstance(node, FUNCTIONS) else set()
+    areas = [area for area in source.above(node) if hasattr(area, "body")]
+    for name in free_names(node) - KNOWN - known - set(dir(builtins)):
+        bound = [stmt for area in areas for stmt in area.body if name in binds(stmt)]
+        statements = {*bound} or {s for s in source.tree.body if name in binds(s)}
+        if len(statements) != 1 or name in TAKEN:
+            return False
+        (stmt,) = statements
+        if stmt in needed:
+            continue
+        needed[stmt] = source
+        if not (is_safe(source, stmt) and collect(source, stmt, needed)):
+            return False
+    return True
+
+
+def is_safe(source: Source, stmt: ast.stmt) -> bool:
+    """Whether a statement can run in env.py.
+
+    An import of the application's own code would import the application.
+    """
+    if isinstance(stmt, IMPORTS) and not source.path.endswith("env.py"):
+        module = getattr(stmt, "module", None) or stmt.names[0].name
+        return module.partition(".")[0] in sys.stdlib_module_names
+    return "migrate" not in constants(stmt)  # extensions["migrate"], to be removed
+
+
+def free_names(node: ast.AST) -> set[str]:
+    """The names that are used in some code and not bound in it."""
+    if isinstance(node, IMPORTS):
+        return set()
+    nodes = list(ast.walk(node))
+    own = {part.arg for part in nodes if isinstance(part, ast.arg)}
+    own |= {part.name for part in nodes if isinstance(part, FUNCTIONS)}
+    names = [part for part in nodes if isinstance(part, ast.Name)]
+    own |= {part.id for part in names if not isinstance(part.ctx, ast.Load)}
+    return {part.id for part in names} - own
+
+
+def binds(stmt: ast.stmt) -> set[str]:
+    """The names that a statement binds."""
+    if isinstance(stmt, IMPORTS):
+        return {each.asname or each.name.partition(".")[0] for each in stmt.names}
+    if isinstance(stmt, (*FUNCTIONS, ast.ClassDef)):
+        return {stmt.name}
+    return {getattr(target, "id", "") for target in targets(stmt)}
+
+
+def copied(needed: Needed) -> str:
+    """The code of statements as it stands, the imports first."""
+    imports = {
+        f"{line}  # noqa: E402"
+        for stmt in needed
+        if isinstance(stmt, IMPORTS)
+        for line in import_lines(stmt)
+    }
+    others = [stmt for stmt in needed if not isinstance(stmt, IMPORTS)]
+    others.sort(key=lambda stmt: (needed[stmt].path, stmt.lineno))
+    texts = [text_of(needed[stmt], stmt) for stmt in others]
+    return "\n\n".join(filter(None, ["\n".join(sorted(imports)), *texts]))
+
+
+def import_lines(stmt: ast.Import | ast.ImportFrom) -> list[str]:
+    """An import without the names that the new env.py imports as well."""
+    names = [each for each in stmt.names if (each.asname or each.name) not in KNOWN]
+    if isinstance(stmt, ast.Import):
+        return [ast.unparse(ast.Import([each])) for each in names]
+    return (
+        [ast.unparse(ast.ImportFrom(stmt.module, names, stmt.level))] if names else []
+    )
+
+
+def text_of(source: Source, stmt: ast.stmt) -> str:
+    lines = source.data.decode("utf-8-sig", errors="replace").splitlines()
+    marks = getattr(stmt, "decorator_list", [])
+    start = min(part.lineno for part in [stmt, *marks])
+    return dedent("\n".join(lines[start - 1 : stmt.end_lineno]))

@@ -1,0 +1,198 @@
+"""The options of Alembic that the old env.py and the application give."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ..finding import Findings
+from ..finding.ranking import value_of
+from ..reading.modules import Module
+from ..reading.syntax import constants, dotted, is_main_guard
+from .source import Given, Source, targets
+
+State = dict[str, Given]
+
+# The keywords of context.configure(...) that an owner sets.
+OPTIONS = set(
+    "alembic_module_prefix autogenerate_plugins batch_separator compare_server_default"
+    " compare_type include_name include_object include_schemas mssql_batch_separator"
+    " on_version_apply oracle_batch_separator process_revision_directives"
+    " render_as_batch render_item sqlalchemy_module_prefix template_args"
+    " transaction_per_migration transactional_ddl user_module_prefix version_table"
+    " version_table_pk version_table_schema".split()
+)
+OURS = {"compare_type": "True", "render_as_batch": "True"}  # and Flask-Migrate's
+
+
+def given_to_alembic(env: Source, migrate: State) -> State:
+    """All options, with what counts of those that are given in several places.
+
+    Whatever is named like an option counts, wherever it stands in env.py: as a keyword,
+    as a key, as an item that is set. What Flask-Migrate passes on counts less than what
+    is named in a call or set, and more than a default.
+    """
+    usual = {name: Given(name, ast.Constant(True), env) for name in OURS}
+    is_passed_on = b"configure_args" in env.data or not env.calls
+    state = {**usual, **migrate} if is_passed_on else {}
+    found = list(settings_of(env) if env.is_ours else in_environment(env))
+    own: State = {}
+    for kind, given in found:
+        name, other = given.name, own.get(given.name)
+        if kind == "remove":
+            state.pop(name, None)
+        elif kind == "default":
+            own.setdefault(name, state.get(name, given))
+        elif other is not None and other.code != given.code:
+            other.depends = given.depends = True
+        else:
+            passed_on = state.get(name, given) if name in migrate else given
+            given.depends |= kind == "key" and passed_on.code != given.code
+            own[name] = given
+    return {**state, **own}
+
+
+def is_special(given: Given) -> bool:
+    """Whether an option is not as in stock files or in our own env.py."""
+    if given.literal in (OURS.get(given.name), "None"):
+        return False
+    if given.name == "process_revision_directives":
+        functions = {getattr(node, "name", ""): node for node in given.source.nodes}
+        return not skips_empty(functions.get(dotted(given.node)))
+    return True
+
+
+def skips_empty(function: ast.AST | None) -> bool:
+    """Whether a function does no more than leave out a revision without changes."""
+    names = set()
+    for node in ast.walk(function) if function else ():
+        if isinstance(node, ast.Call):
+            names.add(dotted(node.func).rpartition(".")[2])
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            return False
+    harmless = "getattr hasattr isinstance len all any info warning debug print clear"
+    return "is_empty" in names and names <= {"is_empty", *harmless.split()}
+
+
+def in_environment(env: Source) -> Iterator[tuple[str, Given]]:
+    """What is done to options in env.py, in the order of the lines."""
+    offline = [call for call in env.calls if is_offline(call)]
+    is_online = any(call not in offline for call in env.calls if is_configure(call))
+    nodes = [node for node in env.nodes if hasattr(node, "lineno")]
+    for node in sorted(nodes, key=lambda node: node.lineno):
+        if node in offline and is_online:
+            continue
+        for kind, name, value in options_in(env, node):
+            asked = {text for test in tests_of(env, node) for text in constants(test)}
+            kind = "default" if name in asked and kind == "set" else kind
+            depends = bool(tests_of(env, node)) and kind != "default"
+            if name in OPTIONS:
+                yield kind, Given(name, value, env, depends)
+
+
+def options_in(env: Source, node: ast.AST) -> Iterator[tuple[str, str, ast.expr]]:
+    """What a node does to keywords: the kind, the name and the value of each."""
+    method = getattr(getattr(node, "func", None), "attr", "")
+    if isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            kind = "set" if None in node.keys else "key"
+            yield from ((kind, text, value) for text in constants(key))
+    elif isinstance(node, ast.Subscript):
+        for text in constants(node.slice):
+            if isinstance(node.ctx, ast.Del):
+                yield "remove", text, node
+            elif node in targets(env.parents[node]):
+                yield "set", text, env.parents[node].value
+    elif method in ("pop", "setdefault") and node.args:
+        kind = "remove" if method == "pop" else "default"
+        yield from ((kind, text, node.args[-1]) for text in constants(node.args[0]))
+    elif isinstance(node, ast.Call):
+        yield from (("set", word.arg, word.value) for word in node.keywords)
+
+
+def settings_of(env: Source) -> Iterator[tuple[str, Given]]:
+    """What the owner has set in an env.py of ours; the last one counts."""
+    found: State = {}
+    for node in env.tree.body:
+        call = getattr(node, "value", None)
+        is_it = "settings" in map(dotted, targets(node))
+        if is_it or dotted(getattr(call, "func", None)) == "settings.update":
+            for _, name, value in options_in(env, call):
+                found[name] = Given(name, value, env)
+    yield from (("set", given) for given in found.values())
+
+
+def is_configure(call: ast.Call) -> bool:
+    return getattr(call.func, "attr", "") == "configure"
+
+
+def is_offline(call: ast.Call) -> bool:
+    named = {word.arg for word in call.keywords}
+    return "url" in named and "connection" not in named
+
+
+def tests_of(source: Source, node: ast.AST) -> list[ast.expr]:
+    """The conditions that a node is under."""
+    above = [each for each in source.above(node) if isinstance(each, ast.If)]
+    return [each.test for each in above if not is_main_guard(each.test)]
+
+
+# Flask-Migrate and Flask-Alembic
+
+
+def given_to_extension(findings: Findings, directory: str) -> State:
+    """The options in `Migrate(...)`, in its init_app(...), and in ALEMBIC_CONTEXT."""
+    state: State = {}
+    for module in findings.modules:
+        if not module.has((b"igrate", b"ALEMBIC_CONTEXT")):
+            continue
+        source = Source(module.path, module.data)
+        for node in source.nodes:
+            value = node if isinstance(node, ast.Call) else getattr(node, "value", None)
+            if "ALEMBIC_CONTEXT" in names_of(node) or (
+                value is node and is_migrate(node, module, findings, directory)
+            ):
+                for given in unpacked(source, value):
+                    given.depends |= bool(tests_of(source, node))
+                    other = state.setdefault(given.name, given)
+                    other.depends |= given.depends or other.code != given.code
+    return state
+
+
+def names_of(node: ast.AST) -> list[str]:
+    """What a node gives a value to: a name, an item, a keyword."""
+    made = targets(node) if isinstance(node, (ast.Assign, ast.AnnAssign)) else []
+    found = [dotted(target).rpartition(".")[2] for target in made]
+    found += [text for target in made for text in constants(target)]
+    return [*found, node.arg or ""] if isinstance(node, ast.keyword) else found
+
+
+def unpacked(source: Source, node: ast.expr) -> Iterator[Given]:
+    """The options in a call or a dictionary, also those in what it unpacks."""
+    for kind, name, value in options_in(source, node):
+        if name in OPTIONS and kind in ("set", "key"):
+            yield Given(name, value, source)
+    for word in getattr(node, "keywords", ()):
+        for value in source.values(dotted(word.value)) if word.arg is None else ():
+            yield from unpacked(source, value)
+
+
+def is_migrate(
+    call: ast.Call, module: Module, findings: Findings, directory: str
+) -> bool:
+    """Whether a call gives options to Flask-Migrate for this folder and this db."""
+    tree = findings.tree
+    is_init = getattr(call.func, "attr", "") == "init_app"
+    made = call.func.value if is_init else call
+    if tree is None or tree.kinds.of(made, module.scope) != "migrate":
+        return False
+    given = {word.arg: word.value for word in call.keywords}
+    folders = constants(given.get("directory")) or constants(*call.args[2:3] or [None])
+    if folders and not f"/{directory}".endswith("/" + folders[-1].strip("./")):
+        return False
+    others = {db.value for db in findings.db[1:]}
+    return not any(
+        value_of(end) in others
+        for node in [*call.args[:2], given.get("db")]
+        for end in tree.code.follow(module.scope, dotted(node))
+    )
