@@ -159,6 +159,25 @@ DATABASES = {
         "from sqlalchemy import create_engine\nengine = create_engine('sqlite://')\n",
         "core:engine",
     ),
+    "a function that returns an engine": (
+        "core.py",
+        "from sqlalchemy import create_engine\n"
+        "def get_engine(echo=False):\n    return create_engine('x', echo=echo)\n",
+        "core:get_engine()",
+    ),
+    "a cached function that returns an engine": (
+        "core.py",
+        "import functools\nfrom sqlalchemy import create_engine\n"
+        "@functools.lru_cache\ndef get_engine():\n"
+        "    engine = create_engine('x')\n    return engine\n",
+        "core:get_engine()",
+    ),
+    "an engine that a function fills in": (
+        "core.py",
+        "from sqlalchemy import create_engine\nengine = None\n"
+        "def init():\n    global engine\n    engine = create_engine('x')\n",
+        "core:engine",
+    ),
     "an engine that an object holds": (
         "core.py",
         "import sqlalchemy as sa\n"
@@ -175,6 +194,57 @@ DATABASES = {
 )
 def test_db(look, path, source, db):
     assert values(look({path: source}).db) == [db]
+
+
+NO_DATABASES = {
+    "an engine inside a function": "def create_app():\n    e = create_engine('x')\n",
+    "a dictionary of engines": "engines = {}\nengines['a'] = create_engine('x')\n",
+    "a function that needs an argument": (
+        "def get_engine(url):\n    return create_engine(url)\n"
+    ),
+    "a wrapper library": "from alchemical import Alchemical\ndb = Alchemical()\n",
+}
+
+
+@pytest.mark.parametrize("source", NO_DATABASES.values(), ids=NO_DATABASES.keys())
+def test_no_db(look, source):
+    assert look({"core.py": "from sqlalchemy import create_engine\n" + source}).db == ()
+
+
+def test_engine_that_nothing_fills_in_comes_after_a_function(look):
+    source = (
+        "from sqlalchemy import create_engine\nengine = None\n"
+        "def init():\n    global engine\n    engine = create_engine('x')\n"
+        "def get_engine():\n    return create_engine('x')\n"
+    )
+    app = APP + "import core\n"
+    assert values(look({"app.py": app, "core.py": source}).db) == [
+        "core:get_engine()",
+        "core:engine",
+    ]
+    app += "core.init()\n"
+    assert values(look({"app.py": app}).db) == ["core:engine", "core:get_engine()"]
+
+
+def test_db_of_the_old_environment_comes_first(look):
+    """Whatever hangs on the other one."""
+    tree = {"shop/db.py": DB, "old.py": DB + "class A(db.Model):\n    pass\n"}
+    env = "from alembic import context\nfrom shop.db import db\n"
+    env += "target_metadata = db.metadata\n"
+    assert values(look(tree).db) == ["old:db", "shop.db:db"]
+    tree = {**environment("migrations"), "migrations/env.py": env}
+    found = look(tree)
+    assert values(found.db) == ["shop.db:db", "old:db"]
+    assert found.db[1].why == "the env.py that was here has another"
+
+
+def test_db_that_only_the_old_environment_names(look):
+    env = "from alembic import context\nfrom platform_db import db\n"
+    env += "target_metadata = db.metadata\n"
+    tree = {**environment("migrations"), "migrations/env.py": env, "app.py": APP}
+    found = look(tree)
+    assert values(found.db) == ["platform_db:db"]
+    assert found.db[0].where == "migrations/env.py:3"
 
 
 def test_db_of_a_subclass_from_other_modules(look):
@@ -617,6 +687,54 @@ def test_entry_file_that_starts_the_server(look):
 # Several candidates
 
 
+def test_app_that_a_root_module_completes(look):
+    """The app is made elsewhere; app.py binds the db to it, and so is the whole app."""
+    tree = {
+        "site/__init__.py": "",
+        "shop/__init__.py": FLASK + "app = Flask(__name__)\n",
+        "shop/db.py": DB,
+        "app.py": "from shop import app\nfrom shop.db import db\n"
+        "app.config['X'] = 1\ndb.init_app(app)\n",
+    }
+    assert values(look(tree).app) == ["app:app", "shop:app"]
+
+
+FLASK_GROUPS = {
+    "a name": ("from platform_web.app import create_app", "create_app"),
+    "a lambda": ("import platform_web.app as web", "lambda: web.create_app()"),
+}
+
+
+@pytest.mark.parametrize(("line", "given"), FLASK_GROUPS.values(), ids=FLASK_GROUPS)
+def test_app_of_an_installed_package(look, line, given):
+    source = f"{line}\nfrom flask.cli import FlaskGroup\n"
+    source += f"cli = FlaskGroup(create_app={given})\n"
+    found = look({"shop/cli.py": source, "shop/db.py": DB})
+    assert values(found.app) == ["platform_web.app:create_app()"]
+    assert found.app[0].where == "shop/cli.py:3"
+
+
+def test_factory_that_needs_arguments_which_nothing_gives(look):
+    found = look({"shop/__init__.py": REQUIRED, "shop/db.py": DB})
+    assert found.app == ()
+    assert values(found.needing) == ["shop:create_app(config)"]
+
+
+def test_why_another_app_was_not_taken(look):
+    tree = {
+        "shop/__init__.py": FACTORY,
+        "shop/db.py": DB,
+        "run.py": "from shop import create_app\napp = create_app()\napp.run()\n",
+        "celery_worker.py": "from shop import create_app\napp = create_app()\n",
+        "wsgi.py": "from shop import create_app\napp = create_app()\n",
+    }
+    assert {app.value: app.why for app in look(tree).app[1:]} == {
+        "wsgi:app": "another one is more surely the whole app",
+        "run:app": "importing it starts a server",
+        "celery_worker:app": "it is a script's, a worker's or a test's",
+    }
+
+
 def test_factory_before_entry_before_other_object_before_decoy(look):
     tree = {
         "shop/__init__.py": FACTORY,
@@ -679,6 +797,24 @@ def test_equals_by_depth_then_name_then_path(look):
     }
     expected = ["b:application", "a:thing", "b:thing", "deep.er:app"]
     assert values(look(tree).app) == expected
+
+
+OTHERS = ["example_app", "demo", "demos/one", "sample_shop", "shop_examples", "bin"]
+
+
+@pytest.mark.parametrize("folder", OTHERS)
+def test_apps_for_something_else_come_last(look, folder):
+    tree = {f"{folder}/app.py": APP + "import shop.db\n", "shop/db.py": DB}
+    tree |= {"shop/web/main.py": APP + "import shop.db\n"}
+    assert values(look(tree).app)[0] == "shop.web.main:app"
+
+
+def test_app_for_documentation_comes_last(look):
+    source = "from shop.db import db\n" + FLASK
+    source += "def create_docs_app():\n    return Flask('x')\n"
+    source += "def site():\n    return Flask('x')\n"
+    found = look({"shop/web.py": source, "shop/db.py": DB})
+    assert values(found.app) == ["shop.web:site()", "shop.web:create_docs_app()"]
 
 
 # What is no candidate
@@ -858,6 +994,44 @@ def test_metadata_of_sqlmodel(look):
     assert values(found.db) == ["m:engine"]
 
 
+OLD_METADATA = {
+    "a base": (
+        "from shop.base import Base",
+        "Base.metadata",
+        "shop.base:Base.metadata",
+    ),
+    "MetaData": ("import shop.base", "shop.base.tables", "shop.base:tables"),
+    "of the db": ("from shop.db import db", "db.metadata", None),
+    "of a model": ("from shop.models import User", "User.metadata", None),
+    "Flask-Migrate's": (
+        "from flask import current_app",
+        "current_app.extensions['migrate'].db.metadata",
+        None,
+    ),
+    "of a library": (
+        "from platform_db import Base as B",
+        "B.metadata",
+        "platform_db:Base.metadata",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("line", "given", "metadata"), OLD_METADATA.values(), ids=OLD_METADATA
+)
+def test_metadata_of_the_old_environment(look, line, given, metadata):
+    tables = "from sqlalchemy import MetaData\ntables = MetaData()\n"
+    tree = {
+        "app.py": APP + "import shop.db\n",
+        "shop/db.py": DB,
+        "shop/base.py": BASE + tables,
+        "shop/models.py": MODEL,
+        **environment("migrations"),
+        "migrations/env.py": f"import alembic\n{line}\ntarget_metadata = {given}\n",
+    }
+    assert values(look(tree).metadata)[:1] == ([metadata] if metadata else [])
+
+
 # Models
 
 HAS_MODELS = {
@@ -1035,6 +1209,64 @@ def test_models_beyond_what_is_parsed_are_not_lost(look, monkeypatch):
     assert look(tree).models == ("shop.models",)
 
 
+def test_a_copy_of_a_module_is_left_out(look):
+    tree = {
+        "shop/__init__.py": FACTORY + "from . import models\n",
+        "shop/db.py": DB,
+        "shop/models.py": MODEL,
+        "shop/models_v2.py": MODEL,
+        "shop/more.py": MODEL.replace("User", "More"),
+        "shop/more_old.py": MODEL.replace("User", "More"),
+    }
+    found = look(tree)
+    assert found.models == ("shop.more",)
+    assert {each.value: each.why for each in found.left_out} == {
+        "shop.models_v2": "its table user is in shop.models, too",
+        "shop.more_old": "its table more is in shop.more, too",
+    }
+
+
+@pytest.mark.parametrize(
+    ("revision", "models"),
+    [
+        ("op.create_table('user')", ("shop.a",)),
+        (
+            "op.create_table('user')\nop.create_table('user_group')",
+            ("shop.a", "shop.b"),
+        ),
+        ("op.execute('CREATE TABLE user (id INT)')", ("shop.a",)),
+        ("op.create_table('something_else')", ("shop.a", "shop.b")),
+    ],
+)
+def test_models_whose_tables_no_revision_makes_are_left_out(look, revision, models):
+    found = look(
+        {
+            "shop/__init__.py": FACTORY,
+            "shop/db.py": DB,
+            "shop/a.py": MODEL,
+            "shop/b.py": MODEL.replace("User", "UserGroup"),
+            **environment("migrations"),
+            "migrations/versions/1_a.py": f"down_revision = None\n{revision}\n",
+        }
+    )
+    assert found.models == models
+
+
+def test_models_that_the_old_environment_imports_are_not_left_out(look):
+    env = "import alembic\nimport shop.all\ntarget_metadata = None\n"
+    tree = {
+        "shop/__init__.py": FACTORY,
+        "shop/db.py": DB,
+        "shop/all.py": "from shop import a, b\n",
+        "shop/a.py": MODEL,
+        "shop/b.py": MODEL.replace("User", "UserGroup"),
+        **environment("migrations"),
+        "migrations/env.py": env,
+        "migrations/versions/1_a.py": "op.create_table('user')\n",
+    }
+    assert look(tree).models == ("shop.a", "shop.b")
+
+
 def test_models_in_order(look):
     other = MODEL.replace("User", "Item")
     tree = {"shop/db.py": DB, "shop/b.py": MODEL, "shop/a/__init__.py": other}
@@ -1107,6 +1339,24 @@ FOLDERS = {
         },
         "b/c",
     ),
+    "a template for environments": (
+        {
+            **environment("z/m"),
+            "a/env.py": "import alembic\n",
+            "a/script.py.mako": "",
+            "a/alembic.ini.mako": "",
+        },
+        "z/m",
+    ),
+    "one with revisions before one without": (
+        {"a/env.py": "import alembic\n", "a/script.py.mako": "", **environment("z/m")},
+        "z/m",
+    ),
+    "versions without env.py": ({"m/versions/1.py": "down_revision = None\n"}, "m"),
+    "Flask-Alembic": (
+        {"shop/migrations/1_a.py": "revision = '1'\ndown_revision = None\n"},
+        "shop/migrations/environment",
+    ),
     "Migrate, joined": (
         {
             **environment("a"),
@@ -1174,6 +1424,24 @@ LAYOUTS = {
         {"shop/web.py": APP + "from shop.db import db\n", "shop/db.py": DB},
         "",
         "shop.web:app",
+    ),
+    "src with __init__.py that nothing imports as a package": (
+        {
+            "src/__init__.py": "",
+            "src/web.py": APP + "from db import db\n",
+            "src/db.py": DB,
+        },
+        "src",
+        "web:app",
+    ),
+    "a package with a module that is called like a library": (
+        {
+            "shop/__init__.py": FACTORY,
+            "shop/db.py": DB,
+            "shop/celery.py": "from celery import Celery\nfrom flask import x\n",
+        },
+        "",
+        "shop:create_app()",
     ),
     "scripts beside it": (
         {
@@ -1319,6 +1587,19 @@ def test_five_thousand_files(tmp_path):
     assert values(found.app) == ["shop:create_app()"]
     assert values(found.db) == ["shop.db:db"]
     assert len(found.models) == 100
+
+
+def test_app_beyond_what_is_parsed(look, monkeypatch):
+    monkeypatch.setattr("local_extensions.reading.modules.MAX_PARSED", 400)
+    tree = {f"z/y/a{n}.py": "import Flask_a\n" + "x = 1\n" * 60 for n in range(9)}
+    tree |= {"web.py": APP + "from shop.db import db\n", "shop/db.py": DB}
+    found = look(tree)
+    assert values(found.app) == ["web:app"]
+    assert values(found.db) == ["shop.db:db"]
+
+
+def test_files_that_cannot_be_parsed_are_named(look):
+    assert look({"m.py": "from flask import Flask\nmatch x\n"}).broken == ("m.py",)
 
 
 def test_more_code_than_is_parsed(tmp_path):

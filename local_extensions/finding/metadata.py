@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import os
 
 from ..reading.files import read
 from ..reading.modules import Module
 from ..reading.syntax import assigned, dotted, statements
-from .candidates import Candidate, Found
+from .candidates import DB_NAMES, Candidate, Found
 from .tree import Tree
 
 
@@ -23,10 +24,20 @@ def of_environment(tree: Tree, old: Module | None) -> Found | None:
     """What `target_metadata` hangs on in the env.py that is there."""
     for stmt, _ in statements(old.tree.body) if old is not None else ():
         for target, value, _ in assigned(stmt):
-            is_it = dotted(target) == "target_metadata"
-            if is_it and (root := tree.roots.of(value, old.scope)):
+            root = tree.roots.of(value, old.scope) or of_library(value, old)
+            if dotted(target) == "target_metadata" and root:
                 return Found(root, f"{old.path}:{stmt.lineno}")
     return None
+
+
+def of_library(value: ast.expr, old: Module) -> str:
+    """The base in `from library import Base`, where `Base.metadata` is given."""
+    name, _, rest = dotted(value).partition(".")
+    for meaning in old.scope.names.get(name, ()):
+        module, _, own = meaning.target.rpartition(".")
+        if meaning.kind == "import" and module and rest == "metadata":
+            return f"{module}:{own}"
+    return ""
 
 
 def metadata_of(
@@ -43,6 +54,8 @@ def metadata_of(
     }
     has_metadata = bool(db) and (not dbs or dbs[0].kind == "db")
     chosen = bases.get(roots.owner(given.value)) if given is not None else None
+    if given is not None and is_of_library(tree, given):
+        return (Found(f"{given.value}.metadata", given.where),)
     if has_metadata and chosen is None:
         if count[roots.owner(db[0].value)] or not any(count[b] for b in others):
             return ()
@@ -64,3 +77,9 @@ def metadata_of(
     if not has_metadata and not any(count[value] for value in others):
         found = [*roots.outside_metadata(), *found]
     return tuple(dict.fromkeys(found))
+
+
+def is_of_library(tree: Tree, given: Found) -> bool:
+    """Whether the old env.py has a base that is not of this tree, and no db."""
+    module, _, name = given.value.partition(":")
+    return module not in tree.code.modules and name not in DB_NAMES
