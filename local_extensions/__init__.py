@@ -159,6 +159,7 @@ def carried(answers):
         taken = project.taken(answers)
         old = {
             "configure": taken.configure,
+            "imports": taken.imports,
             "code": taken.code,
             "ini": taken.ini,
             "sections": taken.sections,
@@ -197,15 +198,9 @@ def formatter_default(answers):
 
 
 def carried_settings(answers):
-    """The statement in env.py for settings of the environment before it.
-
-    It ends with the two empty lines that follow it in env.py.
-    """
-    ours = {"compare_type": "True", "render_as_batch": "True"}
-    old = json.loads(answers["__carried"])
-    given = old.get("configure", {}).items()
-    others = {name: code for name, code in given if ours.get(name) != code}
-    return imports.carried_settings(others, old.get("code", ""))
+    return imports.carried_settings(
+        answers["directory"], json.loads(answers["__carried"])
+    )
 
 
 def ini_lines(answers):

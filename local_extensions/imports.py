@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .answers import TAKEN, Reference, model_modules
 from .layout import (
@@ -15,6 +15,9 @@ from .layout import (
     laid_out,
     parts_of,
 )
+
+# What env.py sets without being told.
+OURS = {"compare_type": "True", "render_as_batch": "True"}
 
 # Where imports are in the order in which they have to run.
 SPLIT = "# isort: split"
@@ -108,8 +111,7 @@ def import_lines(answers: Mapping[str, str]) -> str:
         later.append(import_of(db, "db"))
         values += db_values(db, later[0].target)
     target = "db.metadata"
-    depth = len(PurePosixPath(answers["directory"]).parts)
-    context = f"with helpers.importing_app(Path(__file__).parents[{depth}]):"
+    context = importing(answers["directory"])
     if not has_own:
         metadata = Reference("metadata", answers["metadata"])
         later.append(import_of(metadata))
@@ -212,22 +214,36 @@ def path_lines(directory: str, source: str) -> str:
     return "\n".join(lines)
 
 
-def carried_settings(configure: Mapping[str, str], copied: str) -> str:
+def carried_settings(directory: str, old: Mapping[str, Any]) -> str:
     """The lines of env.py that set what the environment before it had set.
 
-    :param copied: the statements that the values need.
+    They end with the two empty lines that follow them in env.py.
+
+    :param old: the settings as `configure`, with the code that they need.
     """
-    if not configure and not copied:
-        return "\n\n"
-    blocks = [copied] if copied else []
+    configure = {k: v for k, v in old.get("configure", {}).items() if OURS.get(k) != v}
+    imports, code = old.get("imports", ()), old.get("code", "")
+    blocks = []
+    if imports:
+        blocks.append("\n".join([importing(directory), *indented(imports, 4)]))
+    if code:
+        is_plain = not re.search(r"^(async def|def|class|@)", code, re.MULTILINE)
+        blocks.append(code if is_plain else f"\n{code}\n")
     if configure:
-        code = "".join(f"{name}={value}, " for name, value in configure.items())
-        parts = parts_of(ast.parse(f"update({code})", mode="eval").body)
+        update = "".join(f"{name}={value}, " for name, value in configure.items())
+        parts = parts_of(ast.parse(f"update({update})", mode="eval").body)
         lines = [
             f"    {name}{laid_out(ast.unparse(node), 4, len(name))},"
             for name, node in parts
         ]
         blocks.append("\n".join(["settings.update(", *lines, ")"]))
-    is_short = "\ndef " not in f"\n{copied}" and "\nclass " not in copied
-    text = ("\n" if is_short and len(blocks) > 1 else "\n\n\n").join(blocks)
+    if not blocks:
+        return "\n\n"
+    text = "\n\n".join(blocks).strip("\n")
     return f"\n# From the env.py that was here before.\n{text}\n\n\n"
+
+
+def importing(directory: str) -> str:
+    """The line above imports of the application."""
+    depth = len(PurePosixPath(directory).parts)
+    return f"with helpers.importing_app(Path(__file__).parents[{depth}]):"

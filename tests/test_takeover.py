@@ -322,6 +322,41 @@ def test_what_the_app_gives_to_flask_migrate(look, app, configure, old):
     assert carried == configure
 
 
+def test_another_app_in_the_folder_has_settings_of_its_own(look):
+    """Only the `Migrate(...)` of the db that is chosen counts."""
+    app = (
+        "from flask import Flask\nfrom flask_sqlalchemy import SQLAlchemy\n"
+        f"{MIGRATE}app = Flask('x')\ndb = SQLAlchemy(app)\n"
+    )
+    first = (
+        f"{app}class A(db.Model):\n    pass\nMigrate(app, db, include_schemas=True)\n"
+    )
+    other = f"{app}Migrate(app, db, version_table='b', compare_type=False)\n"
+    taken = look({"app.py": first, "other.py": other, ENV: env()})
+    assert taken.configure == {"include_schemas": "True"}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "app.config['ALEMBIC_CONTEXT'] = {'version_table': 'mine'}",
+        "class Config:\n    ALEMBIC_CONTEXT = {'version_table': 'mine'}",
+        "app.config.from_mapping(ALEMBIC_CONTEXT=dict(version_table='mine'))",
+        "app.config.update({'ALEMBIC_CONTEXT': {'version_table': 'mine'}})",
+    ],
+)
+def test_what_the_app_gives_to_flask_alembic(look, config):
+    """Its revisions lie in a folder without env.py, which Alembic is told of."""
+    files = {
+        "shop/app.py": f"from flask_alembic import Alembic\n{config}\n",
+        "shop/migrations/1_first.py": "revision = '1'\ndown_revision = None\n",
+    }
+    taken = look(files, "shop/migrations/environment")
+    assert taken.configure == {"version_table": '"mine"'}
+    assert taken.ini == {"version_locations": "%(here)s/shop/migrations"}
+    assert taken.keeps_style
+
+
 @pytest.mark.parametrize(
     ("given", "env_py", "configure"),
     [
@@ -486,32 +521,31 @@ COPIED = {
     "a function": (
         f"SKIP = {{'spatial_ref_sys'}}\n{dedent(INCLUDE)}",
         "include_object=include_object",
-        "SKIP = {'spatial_ref_sys'}\n\n" + dedent(INCLUDE).strip(),
+        "SKIP = {'spatial_ref_sys'}\n\n\n" + dedent(INCLUDE).strip(),
     ),
     "a module": (
         "import os, re\nSKIP = re.compile(os.sep)\n"
         "def name_of(*args):\n    return SKIP.match(args[1])\n",
         "include_name=name_of",
-        "import os  # noqa: E402\nimport re  # noqa: E402\n\n"
-        "SKIP = re.compile(os.sep)\n\n"
+        "import os\nimport re\nSKIP = re.compile(os.sep)\n\n\n"
         "def name_of(*args):\n    return SKIP.match(args[1])",
     ),
     "a lambda": ("SKIP = 'a'", "include_name=lambda n, t, p: n != SKIP", "SKIP = 'a'"),
     "a variable with a default": (
         "import os",
         "version_table_schema=os.getenv('SCHEMA', 'public')",
-        "import os  # noqa: E402",
+        "import os",
     ),
     "a section of alembic.ini": (
         "SKIP = config.get_section('alembic:exclude')['tables']\n" + dedent(INCLUDE),
         "include_object=include_object",
-        "SKIP = config.get_section('alembic:exclude')['tables']\n\n"
+        "SKIP = config.get_section('alembic:exclude')['tables']\n\n\n"
         + dedent(INCLUDE).strip(),
     ),
     "a library": (
         "from geoalchemy2 import alembic_helpers",
         "render_item=alembic_helpers.render_item",
-        "from geoalchemy2 import alembic_helpers  # noqa: E402",
+        "from geoalchemy2 import alembic_helpers",
     ),
     "the application at run time": (
         "def mine(*args):\n    return current_app.debug",
@@ -521,7 +555,7 @@ COPIED = {
     "two functions": (
         "def a():\n    return b()\ndef b():\n    return 1\n",
         "on_version_apply=a",
-        "def a():\n    return b()\n\ndef b():\n    return 1",
+        "def a():\n    return b()\n\n\ndef b():\n    return 1",
     ),
 }
 
@@ -531,7 +565,7 @@ def test_the_code_that_a_value_needs_is_copied(look, top, keyword, code):
     taken = look({ENV: env(top=top, keywords=f"{keyword}, **conf_args")})
     name, _, value = keyword.partition("=")
     assert taken.configure == {name: value.replace("'", '"')}
-    assert taken.code == code
+    assert "\n".join(filter(None, [*taken.imports, taken.code])) == code
     assert told(taken) == []
 
 
@@ -557,7 +591,8 @@ def test_a_function_of_the_application_is_copied(look):
     app += "Migrate(app, db, include_object=include_object)\n"
     taken = look({"app.py": app, ENV: env()})
     assert taken.configure == {"include_object": "include_object"}
-    assert taken.code.startswith("import re  # noqa: E402\n\nSKIP = re.compile('x')\n")
+    assert taken.imports == ("import re",)
+    assert taken.code.startswith("SKIP = re.compile('x')\n")
 
 
 def test_a_function_that_needs_the_application_is_told(look):
@@ -570,7 +605,7 @@ def test_a_function_that_needs_the_application_is_told(look):
 
 def test_a_library_that_changes_alembic_is_imported(look):
     taken = look({ENV: env(top="import alembic_postgresql_enum")})
-    assert taken.code == "import alembic_postgresql_enum  # noqa: E402, F401"
+    assert taken.imports == ("import alembic_postgresql_enum  # noqa: F401",)
     assert told(taken) == []
 
 
@@ -648,6 +683,36 @@ def test_what_the_ini_sets_that_is_not_carried(look, ini, name, code):
     taken = look({ENV: GENERIC, "alembic.ini": f"[alembic]\n{ini}\n"})
     assert told(taken) == [(name, code)]
     assert (taken.ini, taken.sections) == ({}, "")
+
+
+def test_options_in_pyproject_are_left_there(look):
+    toml = '[tool.alembic]\nscript_location = "x"\n[[tool.alembic.post_write_hooks]]\n'
+    assert look({"pyproject.toml": toml}).toml == (
+        "script_location",
+        "post_write_hooks",
+    )
+    assert look({"pyproject.toml": "[tool]\nalembic = 1\n"}).toml == ()
+    assert look({"pyproject.toml": "tool = 1\n"}).toml == ()
+    assert look({"pyproject.toml": "no TOML"}).toml == ()
+
+
+@pytest.mark.parametrize(
+    ("files", "keeps"),
+    [
+        ({ENV: env(), "migrations/versions/1_a.py": "down_revision = None\n"}, True),
+        ({ENV: env(), "migrations/versions/notes.py": ""}, False),
+        ({ENV: env()}, False),
+        (
+            {
+                ENV: "import flask_alembic_env",
+                "migrations/versions/1_a.py": "down_revision = None\n",
+            },
+            False,
+        ),
+    ],
+)
+def test_a_history_keeps_its_style(look, files, keeps):
+    assert look(files).keeps_style is keeps
 
 
 def test_sections_are_carried_as_they_are(look):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from ..finding import Findings, find
 from ..finding.directory import ENVIRONMENT, has_revisions
 from ..reading.files import read
-from .copying import Needed, collect, copied
+from .copying import Needed, collect, copied_code, copied_imports
 from .ini import in_inis, in_toml
 from .keywords import given_to_alembic, given_to_extension, is_special
 from .leftover import is_extension, leftover
@@ -27,7 +27,8 @@ class TakeOver:
     """What is carried over to the new environment, and all that was special."""
 
     configure: dict[str, str] = field(default_factory=dict)
-    code: str = ""  # of env.py, which the values in `configure` need
+    imports: tuple[str, ...] = ()  # which the values in `configure` need
+    code: str = ""  # which they need, too
     ini: dict[str, str] = field(default_factory=dict)
     sections: str = ""
     toml: tuple[str, ...] = ()  # options that pyproject.toml has
@@ -56,7 +57,7 @@ def take_over(
         for stmt in leftover(env, findings):
             code = ast.unparse(stmt)
             if is_extension(stmt, env):
-                extensions.append(f"{code}  # noqa: E402, F401")
+                extensions.append(f"{code}  # noqa: F401")
             elif stmt not in needed:
                 settings.append(Setting("", shown(code), env.where(stmt)))
         settings.sort(key=lambda each: int(each.where.rpartition(":")[2]))
@@ -67,7 +68,8 @@ def take_over(
             ini.setdefault("version_locations", f"%(here)s/{history}")
     return TakeOver(
         configure=configure,
-        code="\n".join(filter(None, [*extensions, copied(needed)])),
+        imports=(*copied_imports(needed), *extensions),
+        code=copied_code(needed),
         ini=ini,
         sections=sections,
         toml=tuple(in_toml(root)),

@@ -72,18 +72,30 @@ def binds(stmt: ast.stmt) -> set[str]:
     return {getattr(target, "id", "") for target in targets(stmt)}
 
 
-def copied(needed: Needed) -> str:
-    """The code of statements as it stands, the imports first."""
-    imports = {
-        f"{line}  # noqa: E402"
-        for stmt in needed
-        if isinstance(stmt, IMPORTS)
-        for line in import_lines(stmt)
-    }
+def copied_code(needed: Needed) -> str:
+    """The code of statements as it stands, but for imports."""
     others = [stmt for stmt in needed if not isinstance(stmt, IMPORTS)]
     others.sort(key=lambda stmt: (needed[stmt].path, stmt.lineno))
-    texts = [text_of(needed[stmt], stmt) for stmt in others]
-    return "\n\n".join(filter(None, ["\n".join(sorted(imports)), *texts]))
+    code, was_block = "", False
+    for stmt in others:
+        is_block = isinstance(stmt, (*FUNCTIONS, ast.ClassDef))
+        space = "\n\n\n" if is_block or was_block else "\n"
+        code += (space if code else "") + text_of(needed[stmt], stmt)
+        was_block = is_block
+    return code
+
+
+def copied_imports(needed: Needed) -> list[str]:
+    """The imports among statements, those of the standard library first."""
+    imports = [stmt for stmt in needed if isinstance(stmt, IMPORTS)]
+    lines = {line for stmt in imports for line in import_lines(stmt)}
+
+    def order(line: str) -> tuple:
+        kind, module = line.split()[:2]
+        is_other = module.partition(".")[0] not in sys.stdlib_module_names
+        return is_other, kind == "from", line.lower()
+
+    return sorted(lines, key=order)
 
 
 def import_lines(stmt: ast.Import | ast.ImportFrom) -> list[str]:

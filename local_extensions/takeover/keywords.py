@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ..finding import Findings
 from ..finding.ranking import value_of
+from ..imports import OURS
 from ..reading.modules import Module
 from ..reading.syntax import constants, dotted, is_main_guard
 from .source import Given, Source, targets
@@ -22,7 +23,6 @@ OPTIONS = set(
     " transaction_per_migration transactional_ddl user_module_prefix version_table"
     " version_table_pk version_table_schema".split()
 )
-OURS = {"compare_type": "True", "render_as_batch": "True"}  # and Flask-Migrate's
 
 
 def given_to_alembic(env: Source, migrate: State) -> State:
@@ -147,24 +147,13 @@ def given_to_extension(findings: Findings, directory: str) -> State:
         if not module.has((b"igrate", b"ALEMBIC_CONTEXT")):
             continue
         source = Source(module.path, module.data)
-        for node in source.nodes:
-            value = node if isinstance(node, ast.Call) else getattr(node, "value", None)
-            if "ALEMBIC_CONTEXT" in names_of(node) or (
-                value is node and is_migrate(node, module, findings, directory)
-            ):
-                for given in unpacked(source, value):
-                    given.depends |= bool(tests_of(source, node))
-                    other = state.setdefault(given.name, given)
-                    other.depends |= given.depends or other.code != given.code
+        calls = [c for c in source.calls if is_migrate(c, module, findings, directory)]
+        for value in [*calls, *source.named("ALEMBIC_CONTEXT")]:
+            for given in unpacked(source, value):
+                given.depends |= bool(tests_of(source, value))
+                other = state.setdefault(given.name, given)
+                other.depends |= given.depends or other.code != given.code
     return state
-
-
-def names_of(node: ast.AST) -> list[str]:
-    """What a node gives a value to: a name, an item, a keyword."""
-    made = targets(node) if isinstance(node, (ast.Assign, ast.AnnAssign)) else []
-    found = [dotted(target).rpartition(".")[2] for target in made]
-    found += [text for target in made for text in constants(target)]
-    return [*found, node.arg or ""] if isinstance(node, ast.keyword) else found
 
 
 def unpacked(source: Source, node: ast.expr) -> Iterator[Given]:

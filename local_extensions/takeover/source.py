@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ..layout import in_double_quotes
-from ..reading.syntax import FUNCTIONS
+from ..reading.syntax import FUNCTIONS, constants
 
 UNREADABLE = (
     *(SyntaxError, ValueError, TypeError, RecursionError, MemoryError),
@@ -69,6 +69,20 @@ class Source:
             and any(getattr(target, "id", "") == name for target in targets(node))
             and node.value is not None
         ]
+
+    def named(self, name: str) -> list[ast.expr]:
+        """The values of a name, of an item, a key or a keyword of that name."""
+        found = []
+        for node in self.nodes:
+            if isinstance(node, ast.keyword) and node.arg == name:
+                found.append(node.value)
+            elif isinstance(node, ast.Dict):
+                pairs = zip(node.keys, node.values, strict=True)
+                found += [value for key, value in pairs if name in constants(key)]
+            elif isinstance(node, ast.Assign):
+                items = [text for target in node.targets for text in constants(target)]
+                found += [node.value] if name in items else []
+        return found + self.values(name)
 
 
 @dataclass(eq=False)
