@@ -1,6 +1,5 @@
 """Says what was written, and what comes next. Runs in the project's folder."""
 
-import filecmp
 import os
 import sys
 from itertools import count
@@ -10,6 +9,11 @@ files = {{cookiecutter | environment_files | literal}}
 summary = {{cookiecutter | summary | literal}}
 
 
+def is_same(file, other):
+    with open(file, "rb") as first, open(other, "rb") as second:
+        return first.read() == second.read()
+
+
 def keep(copy):
     """Give the copy of a replaced file a name that is free, and return it."""
     for number in count(1):
@@ -17,7 +21,7 @@ def keep(copy):
         if not os.path.exists(kept):
             os.rename(copy, kept)
             return kept
-        if filecmp.cmp(copy, kept, shallow=False):
+        if is_same(copy, kept):
             os.remove(copy)  # the very same file was kept before
             return kept
 
@@ -40,7 +44,7 @@ if not summary:
 written = []
 for file in files:
     copy = f"{file}.before~"
-    if os.path.exists(copy) and filecmp.cmp(file, copy, shallow=False):
+    if os.path.exists(copy) and is_same(file, copy):
         os.remove(copy)  # made by pre_gen_project.py, and not needed
     elif os.path.exists(copy):
         written.append(f"  yours is kept as {keep(copy)}")

@@ -10,7 +10,7 @@ from cookiecutter.exceptions import FailedHookException
 from jinja2.ext import Extension
 
 from . import answers as rules
-from . import imports, ini, pins, project, updating
+from . import imports, ini, project, updating
 from .project import TEMPLATE, folder, found, is_empty
 
 CACHES = {"__pycache__", ".mypy_cache", ".ruff_cache"}
@@ -98,9 +98,11 @@ def check_answers(answers):
     try:
         rules.check_paths(answers, folder(answers))
         if not is_empty(folder(answers)):
+            from . import pins  # slow to import, and a new project does not need it
+
             rules.refuse_empty(answers, found(answers))
+            pins.refuse_old(folder(answers))
         rules.check(answers)
-        pins.refuse_old(folder(answers))
     except rules.Refused as refused:
         raise FailedHookException(f"ERROR: {refused}") from None
     answers["database"] = rules.OTHER_NAMES.get(
@@ -189,6 +191,10 @@ def db_facts(answers):
 
 def formatter_default(answers):
     """Return the libraries for hooks that an application depends on, one formatter."""
+    if is_empty(folder(answers)):
+        return ""
+    from . import pins
+
     names = pins.dependencies(folder(answers))
     found = [name for name in ini.HOOKS if name in names]
     return " ".join(name for name in found if name != "black" or "ruff" not in names)
@@ -251,8 +257,30 @@ def summary(answers):
         updating.forget_this_version()
         if updating.stored(answers):
             return {}
-    from .message import told  # slow to import; a new project needs little of it
-
-    lines = told(answers)
+    lines = started(answers) if answers["__starter"] else adopted(answers)
     project.forget()  # the next run in this process reads the code anew
     return {"lines": lines}
+
+
+def adopted(answers):
+    from .message import told  # slow to import, and a new project does not need it
+
+    return told(answers)
+
+
+def started(answers):
+    """The first commands, as the new project's README has them."""
+    server = [
+        "cp .env.example .env",
+        "docker compose up --detach --wait db    # or your own server: its URL in .env",
+    ]
+    steps = [
+        f"cd {answers['project']}",
+        "python -m venv .venv && . .venv/bin/activate",
+        "pip install --upgrade pip && pip install --editable . --group dev",
+        *(server if answers["database"] != "sqlite" else server[:1]),
+        'alembic revision --autogenerate -m "create users"',
+        "alembic upgrade head",
+        "flask run",
+    ]
+    return ["Next:", *(f"  {step}" for step in steps)]

@@ -12,8 +12,6 @@ OLD_PACKAGE = re.compile(rb"[\s\"']*flask[-_](?:migrate|alembic)\b", re.IGNORECA
 
 def told(answers) -> list[str]:
     """The lines, in blocks that each have a heading."""
-    if answers["__starter"]:
-        return next_in_new_project(answers)
     blocks = {
         "Found:": answers_found(answers),
         "Taken over:": settings(answers, carried=True),
@@ -112,21 +110,3 @@ def next_steps(answers) -> list[str]:
         omit = os.path.join("*", answers["directory"], "flask_alembic_env", "*")
         steps.append(f'leave the helpers out of coverage: omit = ["{omit}"]')
     return steps
-
-
-def next_in_new_project(answers) -> list[str]:
-    """The first commands, as the new project's README has them."""
-    server = [
-        "cp .env.example .env",
-        "docker compose up --detach --wait db    # or your own server: its URL in .env",
-    ]
-    steps = [
-        f"cd {answers['project']}",
-        "python -m venv .venv && . .venv/bin/activate",
-        "pip install --upgrade pip && pip install --editable . --group dev",
-        *(server if answers["database"] != "sqlite" else server[:1]),
-        'alembic revision --autogenerate -m "create users"',
-        "alembic upgrade head",
-        "flask run",
-    ]
-    return ["Next:", *(f"  {step}" for step in steps)]

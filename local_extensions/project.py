@@ -3,7 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
-from .finding import Findings, find
+from .findings import Findings
 
 TEMPLATE = Path(__file__).parent.parent / "{{cookiecutter.project}}"
 started_in = Path.cwd()
@@ -34,6 +34,10 @@ def is_empty(path: Path) -> bool:
 
 @lru_cache
 def found_in(root: str) -> Findings:
+    if is_empty(Path(root)):
+        return Findings()
+    from .finding import find  # slow to import, and a new project does not need it
+
     return find(root)
 
 

@@ -21,13 +21,13 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
+from ..findings import Findings
 from ..reading.files import Files, read_all, walk
-from ..reading.modules import Module, is_below
+from ..reading.modules import is_below
 from ..reading.sources import guess_source_roots
 from .calls import given_to_flask_group
-from .candidates import DATABASES, Candidate, Found, distinct
+from .candidates import DATABASES, Candidate, distinct
 from .directory import REVISION, directory, environment_of, revision_folders
 from .metadata import metadata_of, of_environment, old_environment
 from .named import Named
@@ -37,30 +37,6 @@ from .unreached import reached_by, unreached
 
 # A file with none of these words has no part in the guess of the source root.
 HOT = b"flask Flask SQLAlchemy sqlalchemy sqlmodel connexion .Model _app app".split()
-
-
-@dataclass(frozen=True)
-class Findings:
-    """All that was found in a tree; candidates are in order, the best first."""
-
-    app: tuple[Found, ...] = ()
-    db: tuple[Found, ...] = ()
-    metadata: tuple[Found, ...] = ()
-    models: tuple[str, ...] = ()
-    directory: str | None = None
-    source_root: str = ""
-    is_flask: bool = False
-    db_kind: str = ""  # of the first one: "db", "lite", "engine"; "" if not known
-    db_is_early: bool = False  # importing the module of the first app imports it
-    left_out: tuple[Found, ...] = ()  # modules with models
-    needing: tuple[Found, ...] = ()  # factories that nothing shows how to call
-    broken: tuple[str, ...] = ()  # files that look like the app, and can't be parsed
-    imported: frozenset[str] = frozenset()  # the modules that env.py will import
-    tree: Tree | None = field(default=None, compare=False, repr=False)
-
-    @property
-    def modules(self) -> list[Module]:
-        return self.tree.modules if self.tree is not None else []
 
 
 def find(root: str | os.PathLike[str]) -> Findings:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ..findings import Found
 from ..reading.modules import Module, Scope
-from .factories import Found, Maker
+from .factories import Maker
 
 # Conventional names, the most usual first.
 ENTRIES = (

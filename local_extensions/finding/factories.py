@@ -5,17 +5,9 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from ..findings import Found
 from ..reading.modules import Scope
 from ..reading.syntax import dotted
-
-
-@dataclass(frozen=True)
-class Found:
-    """An answer, and where it was read: `shop/__init__.py:12`."""
-
-    value: str
-    where: str
-    why: str = ""  # another one was taken
 
 
 @dataclass

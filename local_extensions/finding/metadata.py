@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import os
 
+from ..findings import Found
 from ..reading.files import read
 from ..reading.modules import Module
 from ..reading.syntax import assigned, dotted, statements
-from .candidates import DB_NAMES, Candidate, Found
+from .candidates import DB_NAMES, Candidate
 from .tree import Tree
 
 

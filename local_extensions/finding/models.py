@@ -6,11 +6,12 @@ import ast
 import re
 from collections import Counter
 
+from ..findings import Found
 from ..reading.code import Code, End
 from ..reading.kinds import Kinds
 from ..reading.modules import Module, Scope
 from ..reading.syntax import assigned, constants, dotted, first, statements
-from .candidates import DATABASES, DB_NAMES, Candidate, Found
+from .candidates import DATABASES, DB_NAMES, Candidate
 
 MODELS = b"__table Column column Mapped Model Table( table=True".split()
 # How models look in a file that is beyond what can be parsed.

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ast
 
+from ..findings import Found
 from ..reading.code import End
 from ..reading.syntax import assigned, dotted, executed, statements
 from . import candidates as names
 from .calls import made_by_factories
 from .candidates import DATABASES, Candidate, Rule, distinct, place, ranked
-from .factories import Found
 from .models import arguments
 from .reach import starts_server
 from .tree import Tree

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 
+from ..findings import Found
 from ..reading.files import read
 from ..reading.modules import Module
-from .candidates import DECOY, Candidate, Found
+from .candidates import DECOY, Candidate
 from .models import UNKNOWN
 from .reach import starts_server
 from .tree import Tree

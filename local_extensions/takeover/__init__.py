@@ -12,8 +12,9 @@ import os
 import warnings
 from dataclasses import dataclass, field
 
-from ..finding import Findings, find
+from ..finding import find
 from ..finding.directory import ENVIRONMENT, has_revisions
+from ..findings import Findings
 from ..reading.files import read
 from .copying import Needed, collect, copied_code, copied_imports
 from .ini import in_inis, in_toml

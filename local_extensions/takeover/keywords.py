@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..finding import Findings
 from ..finding.ranking import value_of
+from ..findings import Findings
 from ..imports import OURS
 from ..reading.modules import Module
 from ..reading.syntax import constants, dotted, is_main_guard

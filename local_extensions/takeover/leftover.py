@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..finding import Findings
+from ..findings import Findings
 from ..reading.syntax import IMPORTS, constants, dotted
 from .copying import binds
 from .keywords import OPTIONS, is_configure, options_in

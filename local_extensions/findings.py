@@ -1,0 +1,42 @@
+"""What the finder says of a project's code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:  # slow to import, and a new project does not need it
+    from .finding.tree import Tree
+    from .reading.modules import Module
+
+
+class Found(NamedTuple):
+    """An answer, and where it was read: `shop/__init__.py:12`."""
+
+    value: str
+    where: str
+    why: str = ""  # another one was taken
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that was found in a tree; candidates are in order, the best first."""
+
+    app: tuple[Found, ...] = ()
+    db: tuple[Found, ...] = ()
+    metadata: tuple[Found, ...] = ()
+    models: tuple[str, ...] = ()
+    directory: str | None = None
+    source_root: str = ""
+    is_flask: bool = False
+    db_kind: str = ""  # of the first one: "db", "lite", "engine"; "" if not known
+    db_is_early: bool = False  # importing the module of the first app imports it
+    left_out: tuple[Found, ...] = ()  # modules with models
+    needing: tuple[Found, ...] = ()  # factories that nothing shows how to call
+    broken: tuple[str, ...] = ()  # files that look like the app, and can't be parsed
+    imported: frozenset[str] = frozenset()  # the modules that env.py will import
+    tree: Tree | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def modules(self) -> list[Module]:
+        return self.tree.modules if self.tree is not None else []
