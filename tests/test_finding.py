@@ -1434,6 +1434,15 @@ LAYOUTS = {
         "src",
         "web:app",
     ),
+    "one of several services": (
+        {
+            "services/api/api/web.py": APP + "from api.db import db\n",
+            "services/api/api/db.py": DB,
+            "services/jobs/jobs/web.py": APP,
+        },
+        "services/api",
+        "api.web:app",
+    ),
     "a package with a module that is called like a library": (
         {
             "shop/__init__.py": FACTORY,

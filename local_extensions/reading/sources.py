@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 
 from .modules import module_name
 
-IMPORTED = re.compile(rb"^[ \t]*(?:from|import)[ \t]+(\w+)", re.MULTILINE)
+IMPORTED = re.compile(rb"^[ \t]*(?:from|import)[ \t]+(\w+(?:\.\w+)?)", re.MULTILINE)
 RELATIVE = re.compile(rb"^[ \t]*from[ \t]+\.", re.MULTILINE)
 
 
@@ -23,22 +24,23 @@ def guess_source_roots(contents: dict[str, bytes], hot: list[bytes]) -> list[str
     for path in contents:
         for folder in ["", *folders_above(path)]:
             below = path[len(folder) + 1 :] if folder else path
-            name = below.partition("/")[0].removesuffix(".py")
-            inside.setdefault(folder, set()).add(name)
+            names = below.removesuffix(".py").split("/")
+            inside.setdefault(folder, set()).update([names[0], ".".join(names[:2])])
     imports = {
         path: {name.decode() for name in IMPORTED.findall(data)}
         for path, data in contents.items()
         if any(word in data for word in hot)
     }
     marked = {path.rpartition("/")[0] for path in contents if "__init__.py" in path}
-    packages = used_packages(contents, marked, set().union(*imports.values()))
+    tops = tops_of(name for names in imports.values() for name in names)
+    packages = used_packages(contents, marked, tops)
     score: Counter[str] = Counter()
     for path, imported in imports.items():
         own = imported - inside.get("", set())
         for folder in folders_above(path):
             if folder in packages:
                 break
-            named = folder.partition("/")[0] in imported
+            named = folder.partition("/")[0] in tops_of(imported)
             score[folder] += bool(own & inside[folder]) - named
             score[folder] += folder == "src" and not named and folder not in marked
     ranked = sorted(score, key=lambda name: (-score[name], name.count("/"), name))
@@ -65,6 +67,10 @@ def used_packages(
         for folder in marked
         if folder in relative or folder.rpartition("/")[2] in imported
     }
+
+
+def tops_of(names: Iterable[str]) -> set[str]:
+    return {name.partition(".")[0] for name in names}
 
 
 def folders_above(path: str) -> list[str]:
