@@ -10,6 +10,7 @@ from cookiecutter.exceptions import FailedHookException
 from jinja2.ext import Extension
 
 from . import answers as rules
+from . import carried as old
 from . import imports, ini, project, updating
 from .project import TEMPLATE, folder, found, is_empty
 
@@ -204,9 +205,7 @@ def formatter_default(answers):
 
 
 def carried_settings(answers):
-    return imports.carried_settings(
-        answers["directory"], json.loads(answers["__carried"])
-    )
+    return old.carried_settings(answers["directory"], json.loads(answers["__carried"]))
 
 
 def ini_lines(answers):

@@ -1,4 +1,4 @@
-"""What the finder says of a project's code."""
+"""What is said of a project: its code, and the environment that is there."""
 
 from __future__ import annotations
 
@@ -40,3 +40,12 @@ class Findings:
     @property
     def modules(self) -> list[Module]:
         return self.tree.modules if self.tree is not None else []
+
+
+class Setting(NamedTuple):
+    """Something special in the old environment."""
+
+    name: str  # "include_schemas", or "" for a statement
+    code: str  # its value as Python source, or the text in the ini
+    where: str  # "migrations/env.py:48"
+    carried: bool = False

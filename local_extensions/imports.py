@@ -1,10 +1,9 @@
 """The lines of env.py that import the app."""
 
-import ast
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .answers import TAKEN, Reference, model_modules
 from .layout import (
@@ -12,12 +11,7 @@ from .layout import (
     assigned,
     in_double_quotes,
     indented,
-    laid_out,
-    parts_of,
 )
-
-# What env.py sets without being told.
-OURS = {"compare_type": "True", "render_as_batch": "True"}
 
 # Where imports are in the order in which they have to run.
 SPLIT = "# isort: split"
@@ -212,35 +206,6 @@ def path_lines(directory: str, source: str) -> str:
         lines += [f"    sys.path.insert(0, str({here}.parents[{depth}] / {folder}))"]
     lines += [f"    sys.path.append(str({here}.parent))  # for the helpers"]
     return "\n".join(lines)
-
-
-def carried_settings(directory: str, old: Mapping[str, Any]) -> str:
-    """The lines of env.py that set what the environment before it had set.
-
-    They end with the two empty lines that follow them in env.py.
-
-    :param old: the settings as `configure`, with the code that they need.
-    """
-    configure = {k: v for k, v in old.get("configure", {}).items() if OURS.get(k) != v}
-    imports, code = old.get("imports", ()), old.get("code", "")
-    blocks = []
-    if imports:
-        blocks.append("\n".join([importing(directory), *indented(imports, 4)]))
-    if code:
-        is_plain = not re.search(r"^(async def|def|class|@)", code, re.MULTILINE)
-        blocks.append(code if is_plain else f"\n{code}\n")
-    if configure:
-        update = "".join(f"{name}={value}, " for name, value in configure.items())
-        parts = parts_of(ast.parse(f"update({update})", mode="eval").body)
-        lines = [
-            f"    {name}{laid_out(ast.unparse(node), 4, len(name))},"
-            for name, node in parts
-        ]
-        blocks.append("\n".join(["settings.update(", *lines, ")"]))
-    if not blocks:
-        return "\n\n"
-    text = "\n\n".join(blocks).strip("\n")
-    return f"\n# From the env.py that was here before.\n{text}\n\n\n"
 
 
 def importing(directory: str) -> str:

@@ -2,6 +2,7 @@
 
 import ast
 import io
+import re
 import tokenize
 
 LINE_LENGTH = 71  # 79 columns, less the indentation of the lines in env.py
@@ -69,3 +70,9 @@ def assigned(target: str, code: str, indent: int = 0) -> str:
 def indented(lines: list[str], indent: int) -> list[str]:
     """The lines, but for empty ones, moved to the right."""
     return [f"{' ' * indent}{line}" if line else "" for line in lines]
+
+
+def shown(code: str) -> str:
+    """Code in one short line, without the password of a URL."""
+    code = re.sub(r"(://[^:/@\s]*:)[^@\s]+@", r"\1***@", " ".join(code.split()))
+    return code if len(code) <= 100 else f"{code[:97]}..."

@@ -69,6 +69,14 @@ def has_revisions(path: str) -> bool:
     return any(REVISION.search(read(file)) for file in files)
 
 
+def revisions_in(root: str, directory: str) -> str:
+    """The folder with the revisions; the one above is that of Flask-Alembic."""
+    for folder in (f"{directory}/versions", directory.removesuffix(f"/{ENVIRONMENT}")):
+        if folder != directory and has_revisions(os.path.join(root, folder)):
+            return folder
+    return ""
+
+
 def locations(tree: Tree) -> Iterator[str]:
     """What alembic.ini and pyproject.toml name as script_location."""
     settings = sorted(tree.files.settings, key=lambda path: path.count("/"))

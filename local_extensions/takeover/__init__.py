@@ -12,15 +12,17 @@ import os
 import warnings
 from dataclasses import dataclass, field
 
+from ..carried import copied_code, copied_imports
 from ..finding import find
-from ..finding.directory import ENVIRONMENT, has_revisions
-from ..findings import Findings
+from ..finding.directory import revisions_in
+from ..findings import Findings, Setting
+from ..ini import in_inis, in_toml
+from ..layout import shown
 from ..reading.files import read
-from .copying import Needed, collect, copied_code, copied_imports
-from .ini import in_inis, in_toml
-from .keywords import given_to_alembic, given_to_extension, is_special
-from .leftover import is_extension, leftover
-from .source import Given, Setting, Source, shown
+from .copying import Needed, collect
+from .keywords import given_to_alembic, given_to_extension
+from .leftover import is_extension, is_special, leftover
+from .source import Given, Source
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def take_over(
         warnings.simplefilter("ignore")  # of the user's code, such as "\d"
         env = Source(f"{folder}env.py", read(os.path.join(root, folder, "env.py")))
         migrate = given_to_extension(findings, directory)
-        given = [*filter(is_special, given_to_alembic(env, migrate).values())]
+        options = given_to_alembic(env, migrate).values()
+        given = [each for each in options if is_special(each, env, findings)]
         needed: Needed = {}
         configure = {each.name: code for each in given if (code := carry(each, needed))}
         settings = [setting_of(each, each.name in configure) for each in given]
@@ -63,7 +66,7 @@ def take_over(
                 settings.append(Setting("", shown(code), env.where(stmt)))
         settings.sort(key=lambda each: int(each.where.rpartition(":")[2]))
         settings.sort(key=lambda each: each.where.startswith(env.path))
-        ini, sections, more = in_inis(root, folder, env)
+        ini, sections, more = in_inis(root, folder, env.data)
         history = revisions_in(root, directory)
         if history and history != f"{directory}/versions":  # Flask-Alembic's
             ini.setdefault("version_locations", f"%(here)s/{history}")
@@ -78,14 +81,6 @@ def take_over(
         broken=env.path if env.is_broken else "",
         keeps_style=bool(history) and not env.is_ours,
     )
-
-
-def revisions_in(root: str, directory: str) -> str:
-    """The folder with the revisions; the one above is that of Flask-Alembic."""
-    for folder in (f"{directory}/versions", directory.removesuffix(f"/{ENVIRONMENT}")):
-        if folder != directory and has_revisions(os.path.join(root, folder)):
-            return folder
-    return ""
 
 
 def carry(given: Given, needed: Needed) -> str:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from textwrap import dedent
 
 from ..answers import TAKEN
+from ..carried import KNOWN
 from ..reading.syntax import FUNCTIONS, IMPORTS, constants
 from .source import Source, targets
 
-# What the new env.py has as well, under the same name and with the same meaning.
-KNOWN = {"config", "context", "Any", "Path", "fileConfig", "sys"}
 KNOWN_IN_FUNCTIONS = {"current_app", "target_metadata"}
 
 Needed = dict[ast.stmt, Source]
@@ -70,46 +68,3 @@ def binds(stmt: ast.stmt) -> set[str]:
     if isinstance(stmt, (*FUNCTIONS, ast.ClassDef)):
         return {stmt.name}
     return {getattr(target, "id", "") for target in targets(stmt)}
-
-
-def copied_code(needed: Needed) -> str:
-    """The code of statements as it stands, but for imports."""
-    others = [stmt for stmt in needed if not isinstance(stmt, IMPORTS)]
-    others.sort(key=lambda stmt: (needed[stmt].path, stmt.lineno))
-    code, was_block = "", False
-    for stmt in others:
-        is_block = isinstance(stmt, (*FUNCTIONS, ast.ClassDef))
-        space = "\n\n\n" if is_block or was_block else "\n"
-        code += (space if code else "") + text_of(needed[stmt], stmt)
-        was_block = is_block
-    return code
-
-
-def copied_imports(needed: Needed) -> list[str]:
-    """The imports among statements, those of the standard library first."""
-    imports = [stmt for stmt in needed if isinstance(stmt, IMPORTS)]
-    lines = {line for stmt in imports for line in import_lines(stmt)}
-
-    def order(line: str) -> tuple:
-        kind, module = line.split()[:2]
-        is_other = module.partition(".")[0] not in sys.stdlib_module_names
-        return is_other, kind == "from", line.lower()
-
-    return sorted(lines, key=order)
-
-
-def import_lines(stmt: ast.Import | ast.ImportFrom) -> list[str]:
-    """An import without the names that the new env.py imports as well."""
-    names = [each for each in stmt.names if (each.asname or each.name) not in KNOWN]
-    if isinstance(stmt, ast.Import):
-        return [ast.unparse(ast.Import([each])) for each in names]
-    return (
-        [ast.unparse(ast.ImportFrom(stmt.module, names, stmt.level))] if names else []
-    )
-
-
-def text_of(source: Source, stmt: ast.stmt) -> str:
-    lines = source.data.decode("utf-8-sig", errors="replace").splitlines()
-    marks = getattr(stmt, "decorator_list", [])
-    start = min(part.lineno for part in [stmt, *marks])
-    return dedent("\n".join(lines[start - 1 : stmt.end_lineno]))

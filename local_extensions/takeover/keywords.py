@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from ..carried import OURS
 from ..finding.ranking import value_of
 from ..findings import Findings
-from ..imports import OURS
 from ..reading.modules import Module
 from ..reading.syntax import constants, dotted, is_main_guard
 from .source import Given, Source, targets
@@ -50,28 +50,6 @@ def given_to_alembic(env: Source, migrate: State) -> State:
             given.depends |= kind == "key" and passed_on.code != given.code
             own[name] = given
     return {**state, **own}
-
-
-def is_special(given: Given) -> bool:
-    """Whether an option is not as in stock files or in our own env.py."""
-    if given.literal in (OURS.get(given.name), "None"):
-        return False
-    if given.name == "process_revision_directives":
-        functions = {getattr(node, "name", ""): node for node in given.source.nodes}
-        return not skips_empty(functions.get(dotted(given.node)))
-    return True
-
-
-def skips_empty(function: ast.AST | None) -> bool:
-    """Whether a function does no more than leave out a revision without changes."""
-    names = set()
-    for node in ast.walk(function) if function else ():
-        if isinstance(node, ast.Call):
-            names.add(dotted(node.func).rpartition(".")[2])
-        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            return False
-    harmless = "getattr hasattr isinstance len all any info warning debug print clear"
-    return "is_empty" in names and names <= {"is_empty", *harmless.split()}
 
 
 def in_environment(env: Source) -> Iterator[tuple[str, Given]]:
@@ -148,12 +126,20 @@ def given_to_extension(findings: Findings, directory: str) -> State:
             continue
         source = Source(module.path, module.data)
         calls = [c for c in source.calls if is_migrate(c, module, findings, directory)]
-        for value in [*calls, *source.named("ALEMBIC_CONTEXT")]:
+        for value in [*calls, *parts_of_context(source)]:
             for given in unpacked(source, value):
                 given.depends |= bool(tests_of(source, value))
                 other = state.setdefault(given.name, given)
                 other.depends |= given.depends or other.code != given.code
     return state
+
+
+def parts_of_context(source: Source) -> list[ast.AST]:
+    """What is in the statements that give ALEMBIC_CONTEXT a value, however they do it."""
+    simple = (ast.Assign, ast.AnnAssign, ast.Expr)
+    statements = [node for node in source.nodes if isinstance(node, simple)]
+    named = [stmt for stmt in statements if "ALEMBIC_CONTEXT" in ast.unparse(stmt)]
+    return [part for stmt in named for part in ast.walk(stmt)]
 
 
 def unpacked(source: Source, node: ast.expr) -> Iterator[Given]:

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..carried import OURS
 from ..findings import Findings
 from ..reading.syntax import IMPORTS, constants, dotted
 from .copying import binds
 from .keywords import OPTIONS, is_configure, options_in
-from .source import Source, targets
+from .source import Given, Source, targets
 
 FRAMEWORK = {"alembic", "sqlalchemy", "flask", "flask_sqlalchemy", "flask_migrate"}
 LOGS = set("debug info warning error exception critical print pprint".split())
@@ -30,6 +31,18 @@ def leftover(env: Source, findings: Findings) -> list[ast.stmt]:
         return []
     found = not_stock(env.tree.body, stock())
     return [stmt for stmt in found if not is_harmless(stmt, env, findings)]
+
+
+def is_special(given: Given, env: Source, findings: Findings) -> bool:
+    """Whether an option is not as in stock files or in our own env.py."""
+    if given.literal in (OURS.get(given.name), "None"):
+        return False
+    functions = {getattr(node, "name", ""): node for node in given.source.nodes}
+    function = functions.get(dotted(given.node))
+    if given.name != "process_revision_directives" or function is None:
+        return True
+    found = not_stock(function.body, stock())
+    return not all(is_harmless(stmt, env, findings) for stmt in found)
 
 
 def not_stock(body: list[ast.stmt], known: set[str]) -> Iterator[ast.stmt]:

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import ast
-import re
 import tokenize
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 from ..layout import in_double_quotes
-from ..reading.syntax import FUNCTIONS, constants
+from ..reading.syntax import FUNCTIONS
 
 UNREADABLE = (
     *(SyntaxError, ValueError, TypeError, RecursionError, MemoryError),
     tokenize.TokenError,
 )
-
-
-class Setting(NamedTuple):
-    """Something special in the old environment."""
-
-    name: str  # "include_schemas", or "" for a statement
-    code: str  # its value as Python source, or the text in the ini
-    where: str  # "migrations/env.py:48"
-    carried: bool = False
 
 
 class Source:
@@ -70,20 +59,6 @@ class Source:
             and node.value is not None
         ]
 
-    def named(self, name: str) -> list[ast.expr]:
-        """The values of a name, of an item, a key or a keyword of that name."""
-        found = []
-        for node in self.nodes:
-            if isinstance(node, ast.keyword) and node.arg == name:
-                found.append(node.value)
-            elif isinstance(node, ast.Dict):
-                pairs = zip(node.keys, node.values, strict=True)
-                found += [value for key, value in pairs if name in constants(key)]
-            elif isinstance(node, ast.Assign):
-                items = [text for target in node.targets for text in constants(target)]
-                found += [node.value] if name in items else []
-        return found + self.values(name)
-
 
 @dataclass(eq=False)
 class Given:
@@ -118,9 +93,3 @@ def targets(node: ast.AST) -> list[ast.expr]:
 
 def lines_of(node: ast.AST) -> range:
     return range(node.lineno, node.end_lineno + 1)
-
-
-def shown(code: str) -> str:
-    """Code in one short line, without the password of a URL."""
-    code = re.sub(r"(://[^:/@\s]*:)[^@\s]+@", r"\1***@", " ".join(code.split()))
-    return code if len(code) <= 100 else f"{code[:97]}..."
