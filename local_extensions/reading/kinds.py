@@ -240,14 +240,12 @@ class Kinds:
         found = self.held_by[
             node
         ] = {}  # filled below: an attribute may ask for another
+        functions = [part for part in node.body if isinstance(part, ast.FunctionDef)]
         for part in node.body:
             for target, value, _ in assigned(part):
                 if kind := self.of(value, scope):
                     found[dotted(target)] = kind
-            if not isinstance(part, ast.FunctionDef):
-                continue
-            if any("property" in dotted(mark) for mark in part.decorator_list):
-                found[part.name] = self.of_function(part, scope, node)
+        for part in functions:
             for stmt, _ in statements(part.body):
                 for target, value, _ in assigned(stmt):
                     owner, _, name = dotted(target).partition(".")
@@ -255,6 +253,9 @@ class Kinds:
                         inner = self.code.function_scope(scope, part, node)
                         if kind := self.of(value, inner):
                             found[name] = kind
+        for part in functions:  # what a property returns may be filled in by another
+            if any("property" in dotted(mark) for mark in part.decorator_list):
+                found[part.name] = self.of_function(part, scope, node)
         return found
 
 

@@ -79,7 +79,7 @@ def take_over(
         toml=tuple(in_toml(root)),
         settings=tuple(dict.fromkeys([*settings, *more])),
         broken=env.path if env.is_broken else "",
-        keeps_style=bool(history) and not env.is_ours,
+        keeps_style=bool(history or "version_locations" in ini) and not env.is_ours,
     )
 
 
