@@ -14,8 +14,9 @@ from .layout import shown
 DATE = "%%(year)d_%%(month).2d_%%(day).2d_%%(hour).2d%%(minute).2d"
 INI = {"path_separator": "os"}
 STYLE = {"file_template": f"{DATE}-%%(rev)s_%%(slug)s", "timezone": "UTC"}
-# What Alembic itself has where an option is not set.
+# What stock files have, or Alembic itself where an option is not set.
 DEFAULTS = {
+    "databases": "engine1, engine2",
     "output_encoding": "utf-8",
     "path_separator": "os",
     "recursive_version_locations": "false",

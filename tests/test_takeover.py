@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from textwrap import dedent, indent
 
+import alembic
+import flask_migrate
 import pytest
 
 from local_extensions.takeover import TakeOver, take_over
@@ -265,6 +268,25 @@ def told(taken: TakeOver) -> list[tuple[str, str]]:
 def test_stock_files_have_nothing_special(look, text, ini):
     app = f"{MIGRATE}Migrate(app, db, directory='migrations', compare_type=True)\n"
     assert look({"app.py": app, ENV: text, ini: INI}) == TakeOver()
+
+
+STOCK = [
+    path
+    for package in (alembic, flask_migrate)
+    for path in sorted(Path(package.__file__).parent.glob("templates/*/env.py"))
+]
+
+
+@pytest.mark.parametrize("path", STOCK, ids=lambda path: path.parent.name)
+def test_files_that_the_tools_write_have_nothing_special(look, path):
+    files = {ENV: path.read_text(encoding="utf-8")}
+    for name in ("alembic.ini.mako", "pyproject.toml.mako"):
+        if (path.parent / name).exists():
+            text = (path.parent / name).read_text(encoding="utf-8")
+            text = text.replace("${script_location}", "migrations")
+            files[name.removesuffix(".mako")] = text.replace("${prepend_sys_path}", ".")
+    taken = look(files)
+    assert (taken.settings, taken.configure, taken.ini) == ((), {}, {})
 
 
 def test_a_new_environment_is_not_special_itself(bake):
@@ -551,6 +573,13 @@ COPIED = {
         "def mine(*args):\n    return current_app.debug",
         "include_object=mine",
         "def mine(*args):\n    return current_app.debug",
+    ),
+    "a rewriter with what is registered": (
+        "from alembic.autogenerate import rewriter\nwriter = rewriter.Rewriter()\n"
+        "@writer.rewrites(1)\ndef order(context, revision, op):\n    return op\n",
+        "process_revision_directives=writer",
+        "from alembic.autogenerate import rewriter\nwriter = rewriter.Rewriter()\n\n\n"
+        "@writer.rewrites(1)\ndef order(context, revision, op):\n    return op",
     ),
     "two functions": (
         "def a():\n    return b()\ndef b():\n    return 1\n",

@@ -29,13 +29,23 @@ def collect(source: Source, node: ast.AST, needed: Needed) -> bool:
         statements = {*bound} or {s for s in source.tree.body if name in binds(s)}
         if len(statements) != 1 or name in TAKEN:
             return False
-        (stmt,) = statements
-        if stmt in needed:
-            continue
-        needed[stmt] = source
-        if not (is_safe(source, stmt) and collect(source, stmt, needed)):
-            return False
+        for stmt in [*statements, *decorated_by(source, name)]:
+            if stmt in needed:
+                continue
+            needed[stmt] = source
+            if not (is_safe(source, stmt) and collect(source, stmt, needed)):
+                return False
     return True
+
+
+def decorated_by(source: Source, name: str) -> list[ast.stmt]:
+    """The functions that are registered with an object, as in @writer.rewrites(...)."""
+    functions = [stmt for stmt in source.tree.body if isinstance(stmt, FUNCTIONS)]
+    return [
+        function
+        for function in functions
+        if any(name in free_names(mark) for mark in function.decorator_list)
+    ]
 
 
 def is_safe(source: Source, stmt: ast.stmt) -> bool:

@@ -37,19 +37,20 @@ def given_to_alembic(env: Source, migrate: State) -> State:
     state = {**usual, **migrate} if is_passed_on else {}
     found = list(settings_of(env) if env.is_ours else in_environment(env))
     own: State = {}
+    defaults: State = {}
     for kind, given in found:
         name, other = given.name, own.get(given.name)
         if kind == "remove":
             state.pop(name, None)
         elif kind == "default":
-            own.setdefault(name, state.get(name, given))
+            defaults.setdefault(name, given)
         elif other is not None and other.code != given.code:
             other.depends = given.depends = True
         else:
             passed_on = state.get(name, given) if name in migrate else given
             given.depends |= kind == "key" and passed_on.code != given.code
             own[name] = given
-    return {**state, **own}
+    return {**defaults, **state, **own}
 
 
 def in_environment(env: Source) -> Iterator[tuple[str, Given]]:
