@@ -25,6 +25,7 @@ HELPERS = {
     "operations.py",
     "options.py",
     "questions.py",
+    "refusals.py",
     "ruff.toml",
     "sqlite.py",
     "types.py",

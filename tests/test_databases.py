@@ -177,7 +177,10 @@ def test_schemas(adopt, tmp_path):
 DRIVERS = [
     ("postgres://u:Secret@h/d", "Can't load plugin: sqlalchemy.dialects:postgres"),
     ("postgresql+pg9://u:Secret@h/d", "plugin: sqlalchemy.dialects:postgresql.pg9"),
-    ("oracle+oracledb://u:Secret@h/d", "SQLALCHEMY_DATABASE_URI: No module named 'oracledb'"),
+    (
+        "oracle+oracledb://u:Secret@h/d",
+        "SQLALCHEMY_DATABASE_URI: No module named 'oracledb'",
+    ),
 ]
 
 

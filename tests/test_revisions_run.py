@@ -227,8 +227,7 @@ def test_enums_on_postgresql(adopt, tmp_path):
         assert "No new upgrade" in project.alembic("check", **stage(1))
         execute(
             url,
-            "INSERT INTO ticket (id, priority, size, gone)"
-            " VALUES (1, 'low', 's', 'g')",
+            "INSERT INTO ticket (id, priority, size, gone) VALUES (1, 'low', 's', 'g')",
             "INSERT INTO ticket (id, state, priority, size)"
             " VALUES (2, 'it''s: odd', 'mid', 'l')",
             "INSERT INTO shop.note (id, state, tone) VALUES (1, 'closed', 'calm')",
