@@ -110,13 +110,14 @@ def import_lines(answers: Mapping[str, str]) -> str:
         metadata = Reference("metadata", answers["metadata"])
         later.append(import_of(metadata))
         target = metadata.code(later[-1].target)
+    is_factory = Reference("app", answers["app"]).is_call
     lines = [
         "if has_app_context():  # migrate the application that is running",
         '    app, db = current_app, current_app.extensions["sqlalchemy"]'
         if by_app
         else "    app = current_app",
-        "else:",
-        f"    {context}  # loads .env",
+        "else:  # load .env files, and import it",
+        f"    {importing(answers['directory'], is_factory)}",
         *indented(lines_of_app(answers, db if by_app else None), 8),
     ]
     if later:
@@ -208,7 +209,11 @@ def path_lines(directory: str, source: str) -> str:
     return "\n".join(lines)
 
 
-def importing(directory: str) -> str:
-    """The line above imports of the application."""
+def importing(directory: str, is_factory: bool = False) -> str:
+    """The line above imports of the application.
+
+    With a factory, the helpers refuse a test that would get a second application.
+    """
     depth = len(PurePosixPath(directory).parts)
-    return f"with helpers.importing_app(Path(__file__).parents[{depth}]):"
+    factory = ", factory=True" if is_factory else ""
+    return f"with helpers.importing_app(Path(__file__).parents[{depth}]{factory}):"

@@ -339,8 +339,8 @@ def test_import_lines_of_a_factory(bake):
     assert (
         "if has_app_context():  # migrate the application that is running\n"
         '    app, db = current_app, current_app.extensions["sqlalchemy"]\n'
-        "else:\n"
-        "    with helpers.importing_app(Path(__file__).parents[1]):  # loads .env\n"
+        "else:  # load .env files, and import it\n"
+        "    with helpers.importing_app(Path(__file__).parents[1], factory=True):\n"
         "        from shop import create_app\n"
         "\n"
         '        app = create_app("dev")\n'
@@ -362,8 +362,8 @@ def test_import_lines_of_an_engine(bake):
     assert (
         "if has_app_context():  # migrate the application that is running\n"
         "    app = current_app\n"
-        "else:\n"
-        "    with helpers.importing_app(Path(__file__).parents[1]):  # loads .env\n"
+        "else:  # load .env files, and import it\n"
+        "    with helpers.importing_app(Path(__file__).parents[1]):\n"
         "        from shop import app\n"
         "\n"
         "        # isort: split\n"

@@ -1,5 +1,8 @@
 """What env.py does between the app and Alembic, in the order of its lines."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from conftest import tables
 
@@ -280,6 +283,102 @@ def create_app(uri="sqlite:///notes.db"):
     db.init_app(app)
     return app
 """
+
+
+IN_A_TEST = """
+import os, pathlib
+os.environ["PYTEST_CURRENT_TEST"] = "test_app.py::test"
+from alembic import command
+from alembic.config import Config
+config = Config("alembic.ini")
+{lines}
+command.upgrade(config, "head")
+"""
+
+
+def test_a_test_never_migrates_the_database_of_a_second_app(note_app):
+    """Without an app context, env.py would make the app of development."""
+    project = note_app(app="app:create_app()", db="app:db", code=FACTORY)
+    add_revision(project)
+    output = project.python(IN_A_TEST.format(lines=""), fails=True)
+    assert "This test would migrate the database of a second app" in output
+    assert "with app.app_context(): command.upgrade(" in output
+    assert not (project.path / "instance/notes.db").exists()
+    url = 'config.set_main_option("sqlalchemy.url", "sqlite:///test.db")'
+    project.python(IN_A_TEST.format(lines=url))
+    assert tables(project.path / "test.db") == {"note", "alembic_version"}
+    assert tables(project.path / "instance/notes.db") == set()
+
+
+def test_a_test_of_an_app_in_a_module_needs_no_context(note_app):
+    project = note_app()
+    add_revision(project)
+    project.python(IN_A_TEST.format(lines=""))
+    assert "note" in tables(project.path / "instance/notes.db")
+
+
+def test_a_url_set_by_the_caller_is_used(note_app):
+    """It is not silently replaced by the application's."""
+    project = note_app()
+    add_revision(project)
+    project.edit(
+        "alembic.ini", "[loggers]", "sqlalchemy.url = sqlite:///x.db\n[loggers]"
+    )
+    output = project.alembic("upgrade", "head")
+    assert "sqlalchemy.url is set: it replaces the application's database" in output
+    assert "note" in tables(project.path / "x.db")
+    code = """
+from alembic import command
+from alembic.config import Config
+config = Config("alembic.ini")
+config.set_main_option("sqlalchemy.url", "")
+command.upgrade(config, "head")
+command.current(config)  # the URL that env.py has set is not the caller's
+"""
+    assert "r1 (head)" in project.python(code)
+    assert "note" in tables(project.path / "instance/notes.db")
+
+
+def test_tables_made_by_create_all(note_app):
+    """Each message names the next command, and no row is touched."""
+    project = note_app(config="db.session")
+    project.write("app.py", APP.format(uri='"sqlite:///notes.db"', config=""))
+    project.python(
+        "from app import *\nwith app.app_context():\n    db.create_all()\n"
+        "    db.session.add(Note(text='kept')); db.session.commit()"
+    )
+    revision = ("revision", "--autogenerate", "-m", "first")
+    next_ = "`alembic -x baseline revision --autogenerate -m first`"
+    assert next_ in project.alembic(*revision)
+    for command in ("upgrade", "stamp"):
+        output = project.alembic(command, "head", fails=True)
+        assert "The database has tables of the application (note)" in output
+        assert f"Write the first revision with {next_}" in output
+        assert "then run `alembic stamp head`" in output
+    project.alembic("-x", "baseline", *revision)
+    assert "op.create_table('note'" in project.versions()[0].read_text()
+    output = project.alembic("upgrade", "head", fails=True)
+    assert "If they are those of a revision, run `alembic stamp REVISION`" in output
+    project.alembic("stamp", "head")
+    project.alembic("check")
+    output = project.alembic("upgrade", "head")
+    assert "Nothing to do: at " in output
+    with closing(sqlite3.connect(project.path / "instance/notes.db")) as connection:
+        assert connection.execute("SELECT text FROM note").fetchall() == [("kept",)]
+
+
+@pytest.mark.parametrize(
+    "command", ["upgrade head", "check", "current", "downgrade -1"]
+)
+def test_a_revision_that_is_lost(note_app, command):
+    project = note_app()
+    add_revision(project)
+    project.alembic("upgrade", "head")
+    project.versions()[0].rename(project.path / "away.py")
+    add_revision(project, "r2")
+    output = project.alembic(*command.split(), fails=True)
+    assert "FAILED: The database has run revision r1, of which there is no" in output
+    assert "`alembic stamp --purge REVISION`" in output
 
 
 def test_a_connection_given_by_the_caller(note_app):
