@@ -28,6 +28,7 @@ HELPERS = {
     "refusals.py",
     "ruff.toml",
     "sqlite.py",
+    "tables.py",
     "types.py",
 }
 ENVIRONMENT = {

@@ -3,40 +3,24 @@
 See "Customizing Revision Generation" in Alembic's documentation.
 """
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from fnmatch import fnmatchcase
-from functools import cache
+from collections.abc import Callable
 from typing import Any
 
 from alembic import context
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
-from sqlalchemy import Enum, String, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Enum, String
 
 from .change import steps_of
 from .databases import Database
 from .names import name_constraints
 from .not_null import fill_new_columns, fill_old_columns
 from .operations import Revision, comment_on, dotted, of_kind
-from .options import is_on
 from .questions import find_renames
-from .refusals import refuse_drops, refuse_unmatched_options
+from .refusals import refuse_unmatched_options
+from .tables import is_ignored, name_filter, refuse_drops
 from .types import add_enum_values, create_and_drop_enums, render_item
-
-# The schemas and names of tables that no model describes: those of extensions such as
-# PostGIS, partitions, and the parts of a virtual table.
-SPECIAL_TABLES = {
-    "postgresql": """
-        SELECT nullif(n.nspname, current_schema), c.relname
-        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relispartition OR c.oid IN (SELECT objid FROM pg_depend
-            WHERE deptype = 'e' AND classid = 'pg_class'::regclass)""",
-    "sqlite": """
-        SELECT NULL, name FROM pragma_table_list WHERE type IN ('virtual', 'shadow')""",
-}
 
 
 def options_for(
@@ -96,42 +80,6 @@ def options_for(
         "render_item": render,
         "process_revision_directives": process,
     }
-
-
-def name_filter(database: Database) -> Callable[[Any, str, Any], bool]:
-    """Return an `include_name`: the schemas that models name, and no table of others.
-
-    With `-x baseline`, a database is compared as if it had no table.
-    """
-    own = {(table.schema, table.name) for table in database.tables}
-    schemas = {schema for schema, _ in own}
-    special = cache(lambda: special_tables(database) - own)  # one query for a run
-
-    def include_name(name: str | None, kind: str, parents: Any) -> bool:
-        if kind == "schema":
-            return name in schemas
-        if kind != "table" or name is None:
-            return True
-        is_version = name.startswith("alembic_version")  # of another environment
-        is_special = is_version or (parents["schema_name"], name) in special()
-        return not (is_special or is_ignored(name) or is_on("baseline"))
-
-    return include_name
-
-
-def special_tables(database: Database) -> set[tuple[str | None, str]]:
-    """Return the tables that no model describes, with their schemas."""
-    rows: Iterable[Any] = ()
-    if database.dialect in SPECIAL_TABLES:
-        with suppress(OperationalError):  # SQLite before 3.37
-            rows = context.get_bind().execute(text(SPECIAL_TABLES[database.dialect]))
-    return {(row[0], row[1]) for row in rows}
-
-
-def is_ignored(name: str) -> bool:
-    """Return whether `ignore_tables` in alembic.ini names a table."""
-    patterns = context.config.get_main_option("ignore_tables") or ""
-    return any(fnmatchcase(name, each) for each in patterns.replace(",", " ").split())
 
 
 def revise(

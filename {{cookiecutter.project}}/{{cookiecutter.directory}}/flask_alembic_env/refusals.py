@@ -1,6 +1,5 @@
 """What would go wrong, and is refused with a line that says what to do instead."""
 
-import re
 from pathlib import Path
 
 import sqlalchemy
@@ -9,15 +8,9 @@ from alembic.operations import ops
 from alembic.util import CommandError
 
 from .databases import Database
-from .operations import Revision, dotted, of_kind, parts_of
+from .operations import dotted, parts_of
 from .options import is_on, pairs_of
-
-# The names of tables that a revision makes.
-MADE = re.compile(
-    r"""(?:create_table\(|[^.]Table\(|rename_table\(\s*['"]\w+['"],|CREATE\s+TABLE
-    (?:\s+IF\s+NOT\s+EXISTS)?)\s*['"`]?(\w+)""",
-    re.IGNORECASE | re.VERBOSE,
-)
+from .tables import tables_of_revisions
 
 
 def refuse_several_heads() -> None:
@@ -44,13 +37,6 @@ def refuse_lost_revisions(heads: tuple[str, ...]) -> None:
         ) from None
 
 
-def tables_of_revisions() -> set[str]:
-    """Return the names of the tables that revisions make."""
-    scripts = context.script.walk_revisions()
-    texts = [Path(script.path).read_text(encoding="utf-8") for script in scripts]
-    return {name for text in texts for name in MADE.findall(text)}
-
-
 def refuse_unmanaged(database: Database) -> None:
     """Stop at a database that has tables of the models, but no revision."""
     made = tables_of_revisions()
@@ -73,28 +59,6 @@ def refuse_unmanaged(database: Database) -> None:
             f"The database has tables of the application ({', '.join(tables[:5])}), but"
             f" no revision is recorded in it. Nothing was done. {advice}. To go on all"
             " the same, give -x allow-tables"
-        )
-
-
-def refuse_drops(revision: Revision) -> None:
-    """Stop before tables of another application, or all tables, are dropped.
-
-    A table that no revision has made belongs to somebody else.
-
-    :raises CommandError: unless `-x allow-drops` is given.
-    """
-    drops = {dotted(op) for op in of_kind(revision.upgrade, ops.DropTableOp)}
-    if not drops or is_on("allow-drops"):
-        return
-    made = tables_of_revisions()
-    foreign = [name for name in drops if name.rpartition(".")[2] not in made]
-    left = set(sqlalchemy.inspect(context.get_bind()).get_table_names())
-    if foreign or left - {revision.context.version_table} <= drops:
-        why = "no revision has made" if foreign else "are all that the database has"
-        raise CommandError(
-            f"This would drop tables that {why}: {', '.join(sorted(foreign or drops))}."
-            " Nothing was written. Name them as `ignore_tables` in alembic.ini, or"
-            " import their models. To drop them, give -x allow-drops"
         )
 
 
