@@ -8,6 +8,7 @@ alembic -x allow-tables upgrade head     although tables exist before the first 
 
 import copy
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -28,6 +29,7 @@ from .locks import (
     blockers,
     is_lock_error,
     limited_waits,
+    listening,
     run_lock,
     session,
     wait_for_turn,
@@ -42,6 +44,7 @@ from .sqlite import one_transaction, refuse_cascades
 
 log = logging.getLogger("alembic.env")
 PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each retry
+READS = re.compile(r"\s*(SELECT|SHOW|DESC|EXPLAIN|SET|DO)", re.IGNORECASE)
 
 
 def attempts(database: Database) -> Iterator[AbstractContextManager[Connection]]:
@@ -124,11 +127,22 @@ def connected_to_write(database: Database) -> Iterator[Connection]:
             stack.enter_context(limited_waits(connection, timeout))
         elif database.dialect == "mysql":
             stack.enter_context(session(connection, locks, wait, timeout))
+            stack.enter_context(watched(connection, database))
         elif database.dialect == "sqlite":
             stack.enter_context(one_transaction(connection, wait, timeout))
         elif locks:
             log.warning("No run lock on %s: run one process only", database.dialect)
         yield connection
+
+
+def watched(connection: Connection, database: Database) -> AbstractContextManager[None]:
+    """Notice what MySQL does not undo: a statement that has changed something."""
+
+    def after(conn: Connection, cursor: Any, statement: str, *more: Any) -> None:
+        if not READS.match(statement):
+            database.is_undone = False
+
+    return listening(connection, after_cursor_execute=after)
 
 
 def outcome_of(database: Database) -> str:
@@ -176,7 +190,7 @@ def reported(step: RevisionStep, database: Database) -> RevisionStep:
     place = f"[{database.number}/{database.total}]"
     log.info("%s %s %s", place, script.revision, script.doc)
     commits = "autocommit_block" in path.read_text(encoding="utf-8")
-    database.is_undone = database.dialect in ("postgresql", "sqlite") and not commits
+    database.is_undone = not commits
     own = copy.copy(step)  # Alembic's own keeps the function of the revision
     call = partial(call_revision, step.migration_fn, database)
     own.migration_fn = update_wrapper(call, step.migration_fn)
