@@ -9,12 +9,23 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any, NamedTuple
 
 from .code import Code, End
 from .modules import Name, Scope
 from .syntax import assigned, dotted, first, returned, statements
+
+
+class Thing(NamedTuple):
+    """What an expression may stand for when the code runs."""
+
+    what: str  # "kind", "outside", "class", "instance", "function" or "parameter"
+    name: str = ""  # the kind, or the dotted name of something outside of the tree
+    node: Any = None  # the class or the function
+    scope: Scope | None = None  # in which that is defined
+    owner: ast.ClassDef | None = None  # the class whose method it is
 
 
 def kind_outside(name: str) -> str:
@@ -46,231 +57,237 @@ class Kinds:
 
     def __init__(self, code: Code):
         self.code = code
-        self.known: dict[tuple, str] = {}
-        self.held_by: dict[ast.ClassDef, dict[str, str]] = {}
+        self.known: dict[tuple, Any] = {}
 
-    def once(self, key: tuple, answer) -> str:
+    def once(self, key: tuple, answer: Callable[[], Any], nothing: Any = "") -> Any:
         """An answer by its key; nothing for a question that leads to itself."""
         if key not in self.known:
-            self.known[key] = ""
+            self.known[key] = nothing
             with suppress(RecursionError):
                 self.known[key] = answer()
         return self.known[key]
 
+    # Kinds
+
     def of(self, node: ast.AST | None, scope: Scope) -> str:
         """What an expression is."""
-        if not isinstance(
-            node,
-            (ast.Name, ast.Attribute, ast.Call, ast.IfExp, ast.BoolOp, ast.NamedExpr),
-        ):
-            return ""
-        return self.once((node, scope), lambda: self.work_out(node, scope))
-
-    def work_out(self, node: ast.AST, scope: Scope) -> str:
-        if isinstance(node, ast.IfExp):
-            return self.of(node.body, scope) or self.of(node.orelse, scope)
-        if isinstance(node, ast.BoolOp):
-            return first(self.of(value, scope) for value in node.values)
-        if isinstance(node, ast.NamedExpr):
-            return self.of(node.value, scope)
-        if isinstance(node, ast.Call):
-            return self.of_call(node, scope)
-        if name := dotted(node):
-            owner, _, attribute = name.partition(".")
-            if owner in ("self", "cls") and scope.owner is not None:
-                return self.held(scope.parent, scope.owner, attribute)
-            return first(self.of_end(end) for end in self.code.follow(scope, name))
-        if isinstance(node, ast.Attribute):  # create_app().app
-            return attribute_of(self.of(node.value, scope), node.attr)
-        return ""
+        return first(self.kind(thing) for thing in self.things(node, scope))
 
     def of_end(self, end: End) -> str:
         """What a name is that is used as a value."""
-        if end.scope is None or end.name is None:
-            return ""
-        if end.name.kind == "value":
-            if not end.rest:
-                return self.of_name(end.name, end.scope)
-            kind = attribute_of(self.of_name(end.name, end.scope), end.rest)
-            return kind or first(
-                self.held(scope, node, end.rest)
-                for scope, node in self.classes(end.name.node, end.scope)
-            )
-        if end.name.kind == "class" and end.rest:
-            return self.held(end.scope, end.name.node, end.rest)
-        return ""
+        return first(self.kind(thing) for thing in self.at_end(end))
 
     def of_name(self, name: Name, scope: Scope) -> str:
         """What a name is bound to."""
-        if name.index is not None:
-            return self.of_part(name, scope)
-        kind = self.of(name.node, scope)
-        if not kind and isinstance(name.node, (ast.Call, ast.Attribute)):
-            kind = self.of_annotation(name.annotation, scope)
-        return kind
-
-    def of_part(self, name: Name, scope: Scope) -> str:
-        """What one part of an unpacked value is."""
-        if isinstance(name.node, (ast.Tuple, ast.List)):
-            parts = name.node.elts
-            return self.of(parts[name.index], scope) if name.index < len(parts) else ""
-        if isinstance(name.node, ast.Call):
-            for end in self.code.follow(scope, dotted(name.node.func)):
-                if end.name is not None and end.name.kind == "function":
-                    inner = self.code.function_scope(end.scope, end.name.node)
-                    for node in returned(end.name.node):
-                        if isinstance(node, ast.Tuple) and name.index < len(node.elts):
-                            return self.of(node.elts[name.index], inner)
-        return ""
-
-    def of_annotation(self, node: ast.AST | None, scope: Scope) -> str:
-        name = dotted(node)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            name = node.value
-        return first(self.of_callee(end) for end in self.follow_class(scope, name))
-
-    def follow_class(self, scope: Scope, name: str) -> Iterator[End]:
-        """Where a name leads that stands for a class, not for what a call returns."""
-        for end in self.code.follow(scope, name) if name else ():
-            outside = end.name is None and not re.search(r"(^|\.)[a-z_]+$", end.key)
-            if outside or (end.name is not None and end.name.kind == "class"):
-                yield end
-
-    def of_call(self, node: ast.Call, scope: Scope) -> str:
-        """What a call makes."""
-        name = dotted(node.func)
-        if not name:
-            if not isinstance(node.func, ast.Attribute):
-                return ""
-            maker, method = node.func.value, node.func.attr  # Builder().build()
-            return method_of(self.of(maker, scope), method) or first(
-                self.of_method(cls, outer, method)
-                for outer, cls in self.classes(maker, scope)
-            )
-        ends = self.code.follow(scope, name)
-        kind = first(self.of_callee(end) for end in ends)
-        if not kind and (name.endswith("cast") or any(map(self.passes, ends))):
-            kind = first(self.of(value, scope) for value in node.args)
-        return kind
-
-    def of_callee(self, end: End) -> str:
-        """What calling the thing at the end of a name makes."""
-        if end.scope is None:
-            return kind_outside(end.key)
-        if end.name is None:
-            return ""
-        node = end.name.node
-        if isinstance(node, ast.FunctionDef) and not end.rest:
-            return self.of_function(node, end.scope)
-        if isinstance(node, ast.ClassDef):
-            if not end.rest:
-                return self.of_class(node, end.scope)
-            return self.of_method(node, end.scope, end.rest)
-        if end.name.kind != "value":
-            return ""
-        if not end.rest:  # Base = declarative; make = create_app
-            return first(
-                self.of_callee(other)
-                for other in self.code.follow(end.scope, dotted(node))
-                if other != end
-            )
-        kind = method_of(self.of_name(end.name, end.scope), end.rest)
-        return kind or first(
-            self.of_method(node, scope, end.rest)
-            for scope, node in self.classes(node, end.scope)
-        )
-
-    def of_class(self, node: ast.ClassDef, scope: Scope) -> str:
-        """What an instance of a class of the tree is."""
-        return self.once(
-            (node, "instance"),
-            lambda: first(
-                self.of_callee(end)
-                for base in node.bases
-                for end in self.follow_class(scope, dotted(base))
-            ),
-        )
+        return first(self.kind(thing) for thing in self.bound(name, scope))
 
     def of_function(
         self, node: ast.FunctionDef, scope: Scope, owner: ast.ClassDef | None = None
     ) -> str:
         """What a function returns."""
+        function = Thing("function", "", node, scope, owner)
+        return first(self.kind(thing) for thing in self.called(function))
 
-        def answer() -> str:
-            inner = self.code.function_scope(scope, node, owner)
-            values = returned(node)
-            kind = first(self.of(value, inner) for value in values)
-            passed = [is_parameter(value, inner) for value in values]
-            if kind or (values and all(passed)):
-                return kind
-            return self.of_annotation(node.returns, scope)
+    def of_class(self, node: ast.ClassDef, scope: Scope) -> str:
+        """What an instance of a class of the tree is."""
+        return self.kind(Thing("instance", "", node, scope))
 
-        return self.once((node, "returns"), answer)
+    def kind(self, thing: Thing) -> str:
+        if thing.what == "kind":
+            return thing.name
+        if thing.what != "instance":
+            return ""
+        return self.once(
+            (thing.node, "instance"),
+            lambda: first(
+                self.kind(made)
+                for base in thing.node.bases
+                for parent in self.things(base, thing.scope)
+                if parent.what in ("outside", "class")
+                for made in self.called(parent)
+            ),
+        )
 
-    def of_method(self, node: ast.ClassDef, scope: Scope, name: str) -> str:
-        for part in node.body:
-            if isinstance(part, ast.FunctionDef) and part.name == name:
-                return self.of_function(part, scope, node)
-        return ""
+    # Things
 
-    def passes(self, end: End) -> bool:
-        """Whether a function returns a parameter of its own."""
-        if end.name is None or not isinstance(end.name.node, ast.FunctionDef):
-            return False
-        inner = self.code.function_scope(end.scope, end.name.node)
-        return any(is_parameter(node, inner) for node in returned(end.name.node))
+    def things(self, node: ast.AST | None, scope: Scope | None) -> list[Thing]:
+        """What an expression may stand for."""
+        kinds = (
+            ast.Name,
+            ast.Attribute,
+            ast.Call,
+            ast.IfExp,
+            ast.BoolOp,
+            ast.NamedExpr,
+        )
+        if scope is None or not isinstance(node, kinds):
+            return []
+        return self.once((node, scope), lambda: self.work_out(node, scope), [])
 
-    def classes(
-        self, node: ast.AST | None, scope: Scope
-    ) -> Iterator[tuple[Scope, ast.ClassDef]]:
-        """The class of the tree of which a value is made."""
+    def work_out(self, node: ast.AST, scope: Scope) -> list[Thing]:
+        parts = {
+            ast.IfExp: lambda: [node.body, node.orelse],
+            ast.BoolOp: lambda: node.values,
+            ast.NamedExpr: lambda: [node.value],
+        }
+        if type(node) in parts:
+            values = parts[type(node)]()
+            return [thing for value in values for thing in self.things(value, scope)]
         if isinstance(node, ast.Call):
-            for end in self.code.follow(scope, dotted(node.func)):
-                if end.name is not None and end.name.kind == "class" and not end.rest:
-                    yield end.scope, end.name.node
+            return self.of_call(node, scope)
+        name = dotted(node)
+        if not name:  # create_app().app
+            owners = self.things(node.value, scope)
+            return [
+                each for owner in owners for each in self.attribute(owner, node.attr)
+            ]
+        owner, _, rest = name.partition(".")
+        if owner in ("self", "cls") and scope.owner is not None:
+            start = Thing("instance", "", scope.owner, scope.parent)
+            return self.attribute(start, rest) if rest else [start]
+        ends = self.code.follow(scope, name)
+        return [thing for end in ends for thing in self.at_end(end)]
 
-    def held(self, scope: Scope, node: ast.ClassDef, attribute: str) -> str:
-        """What an attribute of a class or of its instances is."""
-        return self.holds(scope, node).get(attribute, "")
+    def at_end(self, end: End) -> list[Thing]:
+        """What is at the end of a dotted name."""
+        if end.scope is None:
+            return [Thing("outside", end.key)]
+        if end.name is None:
+            return []
+        things = self.bound(end.name, end.scope)
+        for attribute in filter(None, end.rest.split(".")):
+            things = [
+                part for thing in things for part in self.attribute(thing, attribute)
+            ]
+        return things
 
-    def holds(self, scope: Scope, node: ast.ClassDef) -> dict[str, str]:
-        """The attributes of a class that are of any kind."""
-        if node in self.held_by:
-            return self.held_by[node]
-        found = self.held_by[
-            node
-        ] = {}  # filled below: an attribute may ask for another
+    def bound(self, name: Name, scope: Scope) -> list[Thing]:
+        """What a name is bound to in a scope."""
+        if name.kind != "value":
+            return [Thing(name.kind, "", name.node, scope)]
+        if name.index is not None:
+            return self.part(name, scope)
+        things = self.things(name.node, scope)
+        if not any(map(self.kind, things)) and not isinstance(name.node, ast.Constant):
+            things = [*things, *self.annotated(name.annotation, scope)]
+        return things
+
+    def part(self, name: Name, scope: Scope) -> list[Thing]:
+        """What one part of an unpacked value is."""
+        places = [(name.node, scope)]
+        if isinstance(name.node, ast.Call):
+            functions = self.things(name.node.func, scope)
+            places = [
+                (value, self.code.function_scope(each.scope, each.node, each.owner))
+                for each in functions
+                if each.what == "function"
+                for value in returned(each.node)
+            ]
+        return [
+            thing
+            for node, inner in places
+            if isinstance(node, (ast.Tuple, ast.List)) and name.index < len(node.elts)
+            for thing in self.things(node.elts[name.index], inner)
+        ]
+
+    def annotated(self, node: ast.AST | None, scope: Scope) -> list[Thing]:
+        """An instance of the class that an annotation names."""
+        name = (
+            getattr(node, "value", "")
+            if isinstance(node, ast.Constant)
+            else dotted(node)
+        )
+        ends = self.code.follow(scope, name) if isinstance(name, str) else []
+        found = [thing for end in ends for thing in self.at_end(end)]
+        classes = [each for each in found if each.what in ("outside", "class")]
+        return [made for each in classes for made in self.called(each)]
+
+    def of_call(self, node: ast.Call, scope: Scope) -> list[Thing]:
+        """What a call makes; a function may return what it was given."""
+        functions = self.things(node.func, scope)
+        made = [thing for each in functions for thing in self.called(each)]
+        is_cast = any(each.name.endswith("cast") for each in functions)
+        if is_cast or any(thing.what == "parameter" for thing in made):
+            made += [
+                thing for value in node.args for thing in self.things(value, scope)
+            ]
+        return made
+
+    def called(self, thing: Thing) -> list[Thing]:
+        """What calling a thing makes."""
+        if thing.what == "outside":
+            return [Thing("kind", kind_outside(thing.name))]
+        if thing.what == "class":
+            return [thing._replace(what="instance")]
+        if thing.what != "function" or not isinstance(thing.node, ast.FunctionDef):
+            return []
+        return self.once((thing.node, "called"), lambda: self.returned_by(thing), [])
+
+    def returned_by(self, function: Thing) -> list[Thing]:
+        node, scope = function.node, function.scope
+        inner = self.code.function_scope(scope, node, function.owner)
+        things = [
+            each for value in returned(node) for each in self.things(value, inner)
+        ]
+        is_passing = bool(things) and all(each.what == "parameter" for each in things)
+        if is_passing or any(map(self.kind, things)):
+            return things
+        return [*things, *self.annotated(node.returns, scope)]
+
+    def attribute(self, thing: Thing, name: str) -> list[Thing]:
+        """What an attribute of a thing is."""
+        if thing.what == "outside":
+            return [Thing("outside", f"{thing.name}.{name}")]
+        if (thing.name, name) == ("connexion", "app"):
+            return [Thing("kind", "flask")]
+        if name in ("generate_base", "make_declarative_base"):
+            return [Thing("outside", "sqlalchemy.declarative_base")]
+        if thing.what in ("class", "instance"):
+            return self.members(thing.node, thing.scope).get(name, [])
+        return []
+
+    def members(self, node: ast.ClassDef, scope: Scope) -> dict[str, list[Thing]]:
+        """The attributes of a class and of its instances."""
+        return self.once((node, "members"), lambda: self.read(node, scope), {})
+
+    def read(self, node: ast.ClassDef, scope: Scope) -> dict[str, list[Thing]]:
+        found: dict[str, list[Thing]] = {}
+        self.known[node, "members"] = found  # an attribute may ask for another
         functions = [part for part in node.body if isinstance(part, ast.FunctionDef)]
         for part in node.body:
             for target, value, _ in assigned(part):
-                if kind := self.of(value, scope):
-                    found[dotted(target)] = kind
+                found.setdefault(dotted(target), []).extend(self.things(value, scope))
+        for part in functions:
+            found.setdefault(part.name, []).append(
+                Thing("function", "", part, scope, node)
+            )
         for part in functions:
             for stmt, _ in statements(part.body):
                 for target, value, _ in assigned(stmt):
                     owner, _, name = dotted(target).partition(".")
+                    inner = self.code.function_scope(scope, part, node)
                     if owner in ("self", "cls") and name:
-                        inner = self.code.function_scope(scope, part, node)
-                        if kind := self.of(value, inner):
-                            found[name] = kind
+                        found.setdefault(name, []).extend(self.things(value, inner))
         for part in functions:  # what a property returns may be filled in by another
             if any("property" in dotted(mark) for mark in part.decorator_list):
-                found[part.name] = self.of_function(part, scope, node)
+                found[part.name] = self.called(Thing("function", "", part, scope, node))
         return found
 
+    def classes(
+        self, node: ast.AST | None, scope: Scope
+    ) -> Iterator[tuple[Scope, ast.ClassDef]]:
+        """The classes of the tree of which a value may be made."""
+        for thing in self.things(node, scope):
+            if thing.what == "instance":
+                yield thing.scope, thing.node
 
-def attribute_of(kind: str, attribute: str) -> str:
-    """What an attribute is of an object of a kind."""
-    return "flask" if (kind, attribute) == ("connexion", "app") else ""
+    def held(self, scope: Scope, node: ast.ClassDef, attribute: str) -> str:
+        """What an attribute of a class or of its instances is."""
+        return first(map(self.kind, self.members(node, scope).get(attribute, [])))
 
-
-def method_of(kind: str, method: str) -> str:
-    """What a method makes of an object of a kind."""
-    made = {("registry", "generate_base"), ("db", "make_declarative_base")}
-    return "base" if (kind, method) in made else ""
-
-
-def is_parameter(node: ast.AST, scope: Scope) -> bool:
-    """Whether an expression is a parameter of a function, as it was given."""
-    meanings = scope.names.get(dotted(node), ())
-    return bool(meanings) and all(name.kind == "parameter" for name in meanings)
+    def holds(self, scope: Scope, node: ast.ClassDef) -> dict[str, str]:
+        """The attributes of a class that are of any kind."""
+        kinds = {
+            name: self.held(scope, node, name) for name in self.members(node, scope)
+        }
+        return {name: kind for name, kind in kinds.items() if kind}
