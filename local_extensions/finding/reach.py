@@ -11,6 +11,7 @@ from ..reading.modules import Module, Scope
 from ..reading.syntax import dotted, executed, statements
 from .factories import Maker
 
+INIT = "__init__"
 IMPORTERS = ("import_module", "__import__", "import_string")
 
 
@@ -22,7 +23,7 @@ class Reach:
         self.kinds = kinds
         self.known: dict[tuple[str, ast.AST | None], set[str]] = {}
         self.functions: dict[tuple[str, ast.AST | None], set[ast.AST]] = {}
-        self.effects: dict[Scope, tuple[list[str], list[str]]] = {}
+        self.effects: dict[Scope, tuple[list[str], list[ast.Call]]] = {}
 
     def of(self, name: str, maker: Maker | None) -> set[str]:
         """The modules that run when one is imported (and its factory is called)."""
@@ -67,74 +68,41 @@ class Reach:
                 reached.add(module.name)
                 stack.append(module.scope)
 
-    def effects_of(self, scope: Scope) -> tuple[list[str], list[str]]:
-        """What a module or function imports, and the names of what it calls."""
+    def effects_of(self, scope: Scope) -> tuple[list[str], list[ast.Call]]:
+        """What a module or function imports, and what it calls."""
         if scope in self.effects:
             return self.effects[scope]
-        imports, calls = [], []
+        imports: list[str] = []
+        calls: dict[str, ast.Call] = {}
         for node in executed(scope.body):
             if isinstance(node, ast.Import):
                 imports += [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
                 base = scope.module.absolute(node)
                 imports += [f"{base}.{alias.name}".lstrip(".") for alias in node.names]
-            elif isinstance(node, ast.Call) and (name := called_name(node)):
-                calls.append(name)
+            elif isinstance(node, ast.Call):
+                name = dotted(node.func) or ast.dump(node.func)
+                calls.setdefault(name, node)
                 if name.rpartition(".")[2] in IMPORTERS:
                     imports += imported_text(node, scope.module)
-        self.effects[scope] = imports, list(dict.fromkeys(calls))
+        self.effects[scope] = imports, list(calls.values())
         return self.effects[scope]
 
-    def called(self, scope: Scope, name: str) -> Iterator[Scope]:
-        """The functions of the tree that run when a name is called."""
-        owner, _, method = name.partition(".")
-        if owner in ("self", "cls") and scope.owner is not None:
-            yield from self.methods(scope.owner, scope, method, 0)
-            return
-        for end in self.code.follow(scope, name):
-            if end.scope is None or end.name is None:
-                continue
-            node = end.name.node
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                yield self.code.function_scope(end.scope, node)
-            elif isinstance(node, ast.ClassDef):
-                yield from self.methods(node, end.scope, end.rest or "__init__", 0)
-            elif end.rest:
-                for outer, cls in self.kinds.classes(node, end.scope):
-                    yield from self.methods(cls, outer, end.rest, 0)
-
-    def methods(
-        self, node: ast.ClassDef, scope: Scope, name: str, depth: int
-    ) -> Iterator[Scope]:
-        """The method of a class, or else of the classes of the tree below it."""
-        for part in node.body:
-            if isinstance(part, ast.FunctionDef) and part.name == name:
-                outer = scope.module.scope if scope.owner else scope
-                yield self.code.function_scope(outer, part, node)
-                return
-        for base in node.bases if depth < 10 else ():
-            for end in self.code.follow(scope, dotted(base)):
-                inner = end.name.node if end.name is not None else None
-                if isinstance(inner, ast.ClassDef) and inner is not node:
-                    yield from self.methods(inner, end.scope, name, depth + 1)
-
-
-def called_name(call: ast.Call) -> str:
-    """The name of what is called; `Builder.build` for `Builder().build()` too."""
-    name = dotted(call.func)
-    if not name and isinstance(call.func, ast.Attribute):
-        maker = call.func.value
-        made = dotted(maker.func) if isinstance(maker, ast.Call) else ""
-        name = f"{made}.{call.func.attr}" if made else ""
-    return name
+    def called(self, scope: Scope, call: ast.Call) -> Iterator[Scope]:
+        """The functions of the tree that run at a call."""
+        for thing in self.kinds.things(call.func, scope):
+            made = self.kinds.called(thing) if thing.what == "class" else []
+            starts = [
+                part for each in made for part in self.kinds.attribute(each, INIT)
+            ]
+            for each in [thing, *starts]:
+                if each.what == "function":
+                    yield self.code.function_scope(each.scope, each.node, each.owner)
 
 
 def imported_text(node: ast.Call, module: Module) -> list[str]:
     """The module that import_module("...") names, where it is a literal."""
-    first_given = node.args[0] if node.args else None
-    if not isinstance(first_given, ast.Constant):
-        return []
-    name = first_given.value
+    name = getattr(node.args[0], "value", None) if node.args else None
     if not isinstance(name, str):
         return []
     level = len(name) - len(name.lstrip("."))

@@ -242,9 +242,18 @@ class Kinds:
             return [Thing("kind", "flask")]
         if name in ("generate_base", "make_declarative_base"):
             return [Thing("outside", "sqlalchemy.declarative_base")]
-        if thing.what in ("class", "instance"):
-            return self.members(thing.node, thing.scope).get(name, [])
-        return []
+        if thing.what not in ("class", "instance"):
+            return []
+        own = self.members(thing.node, thing.scope).get(name, [])
+        return own or self.once((thing.node, name), lambda: self.above(thing, name), [])
+
+    def above(self, thing: Thing, name: str) -> list[Thing]:
+        """What an attribute is that a class of the tree has from another one."""
+        parents = [
+            each for base in thing.node.bases for each in self.things(base, thing.scope)
+        ]
+        classes = [each for each in parents if each.what == "class"]
+        return [part for each in classes for part in self.attribute(each, name)]
 
     def members(self, node: ast.ClassDef, scope: Scope) -> dict[str, list[Thing]]:
         """The attributes of a class and of its instances."""
