@@ -7,11 +7,11 @@ import re
 from collections import Counter
 
 from ..findings import Found
-from ..reading.code import Code, End
-from ..reading.kinds import Kinds
+from ..reading.code import Code
+from ..reading.kinds import Kinds, Thing
 from ..reading.modules import Module, Scope
 from ..reading.syntax import assigned, constants, dotted, first, statements
-from .candidates import DATABASES, DB_NAMES, Candidate
+from .candidates import DB_NAMES, Candidate
 
 MODELS = b"__table Column column Mapped Model Table( table=True".split()
 # How models look in a file that is beyond what can be parsed.
@@ -19,6 +19,9 @@ MODEL_LINES = re.compile(
     rb"^\s*__table(?:name)?__\s*=|\bTable\(|^\s*class .*Model\b.*:", re.MULTILINE
 )
 
+BASE = re.compile(r"\.(DeclarativeBase(NoMeta)?|DeclarativeMeta)$")
+# Kinds of what models hang on.
+ROOTS = {"db", "lite", "base", "metadata", "registry", "table"}
 UNKNOWN = "?"  # the root of models that hang on something which is not understood
 
 
@@ -60,59 +63,31 @@ class Roots:
 
     def is_base(self, node: ast.ClassDef, scope: Scope) -> bool:
         """Whether a class is itself a declarative base."""
-        if any(
-            dotted(getattr(mark, "func", mark)).endswith("as_declarative")
-            for mark in node.decorator_list
-        ):
-            return True
-        names = [dotted(base) for base in node.bases]
-        names += [dotted(word.value) for word in node.keywords]
-        ends = [end for name in names for end in self.code.follow(scope, name)]
-        return any(
-            end.scope is None
-            and re.search(r"\.(DeclarativeBase(NoMeta)?|DeclarativeMeta)$", end.key)
-            for end in ends
-        ) or any(self.kinds.of(base, scope) == "base" and not dotted(base)
-                 for base in node.bases)  # fmt: skip
+        marks = [dotted(getattr(mark, "func", mark)) for mark in node.decorator_list]
+        parents = [*node.bases, *(word.value for word in node.keywords)]
+        things = [thing for each in parents for thing in self.kinds.things(each, scope)]
+        return (
+            any(mark.endswith("as_declarative") for mark in marks)
+            or any(BASE.search(each.name) for each in things if each.what == "outside")
+            or any(self.kinds.of(each, scope) == "base" and not dotted(each)
+                   for each in node.bases)
+        )  # fmt: skip
 
     def of(self, node: ast.AST | None, scope: Scope | None) -> str:
         """The root that an expression stands for or hangs on, "" if it is no such."""
-        if scope is None:
-            return ""
-        if isinstance(node, ast.Call):
-            node = node.func
-        name = dotted(node)
-        if not name and isinstance(node, ast.Attribute):
+        node = node.func if isinstance(node, ast.Call) else node
+        root = first(self.of_thing(thing) for thing in self.kinds.things(node, scope))
+        if not root and getattr(node, "attr", "") == "metadata":
             return self.of(node.value, scope)
-        key = ("root", name, scope)
-        return self.kinds.once(
-            key,
-            lambda: first(self.of_end(end) for end in self.code.follow(scope, name)),
-        )
+        return root
 
-    def of_end(self, end: End) -> str:
-        if end.scope is None:
-            return self.of_outside(end.key)
-        if end.name is None:
-            return ""
-        node, value = end.name.node, f"{end.scope.module.name}:{end.key}"
-        if isinstance(node, ast.ClassDef):
-            held = end.rest.partition(".")[0]
-            if held and self.kinds.held(end.scope, node, held) in DATABASES:
-                return f"{value}.{held}"
-            return self.of_class(node, end.scope)
-        if end.name.kind != "value":
-            return ""
-        kind = self.kinds.of_name(end.name, end.scope)
-        if kind in DATABASES:
-            return value if end.rest in ("", "Model", "Table", "metadata") else ""
-        if kind in ("base", "metadata", "registry"):
-            return value
-        for outer, cls in self.kinds.classes(node, end.scope):
-            held = end.rest.partition(".")[0]
-            if self.kinds.held(outer, cls, held) in DATABASES:
-                return f"{value}.{held}"
-        return self.of(node, end.scope)  # Model = db.Model
+    def of_thing(self, thing: Thing) -> str:
+        if thing.what == "outside":
+            return self.of_outside(thing.name)
+        if thing.what == "class":
+            return self.of_class(thing.node, thing.scope)
+        is_root = self.kinds.kind(thing) in ROOTS
+        return thing.value if is_root else ""
 
     def of_outside(self, name: str) -> str:
         """The root of something that an installed package holds."""

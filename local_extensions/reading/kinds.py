@@ -26,6 +26,7 @@ class Thing(NamedTuple):
     node: Any = None  # the class or the function
     scope: Scope | None = None  # in which that is defined
     owner: ast.ClassDef | None = None  # the class whose method it is
+    value: str = ""  # where it has its name: "shop.db:db"
 
 
 def kind_outside(name: str) -> str:
@@ -50,6 +51,17 @@ def kind_outside(name: str) -> str:
     if last.endswith(("create_engine", "create_async_engine", "engine_from_config")):
         return "engine"
     return {"MetaData": "metadata", "registry": "registry"}.get(last, "")
+
+
+# What is an attribute of an object of a kind.
+MADE = {
+    ("connexion", "app"): "flask",
+    ("db", "Model"): "base",
+    ("db", "Table"): "table",
+    ("db", "metadata"): "metadata",
+    ("base", "metadata"): "metadata",
+    ("registry", "metadata"): "metadata",
+}
 
 
 class Kinds:
@@ -154,7 +166,8 @@ class Kinds:
             return [Thing("outside", end.key)]
         if end.name is None:
             return []
-        things = self.bound(end.name, end.scope)
+        value = f"{end.scope.module.name}:{end.key}"
+        things = labelled(self.bound(end.name, end.scope), value)
         for attribute in filter(None, end.rest.split(".")):
             things = [
                 part for thing in things for part in self.attribute(thing, attribute)
@@ -238,13 +251,15 @@ class Kinds:
         """What an attribute of a thing is."""
         if thing.what == "outside":
             return [Thing("outside", f"{thing.name}.{name}")]
-        if (thing.name, name) == ("connexion", "app"):
-            return [Thing("kind", "flask")]
+        made = MADE.get((thing.name, name))
+        if made:
+            return [Thing("kind", made, value=thing.value)]
         if name in ("generate_base", "make_declarative_base"):
             return [Thing("outside", "sqlalchemy.declarative_base")]
         if thing.what not in ("class", "instance"):
             return []
         own = self.members(thing.node, thing.scope).get(name, [])
+        own = labelled(own, f"{thing.value}.{name}")
         return own or self.once((thing.node, name), lambda: self.above(thing, name), [])
 
     def above(self, thing: Thing, name: str) -> list[Thing]:
@@ -300,3 +315,8 @@ class Kinds:
             name: self.held(scope, node, name) for name in self.members(node, scope)
         }
         return {name: kind for name, kind in kinds.items() if kind}
+
+
+def labelled(things: list[Thing], value: str) -> list[Thing]:
+    """Things that have no name so far, with one."""
+    return [each if each.value else each._replace(value=value) for each in things]
