@@ -8,9 +8,9 @@ from collections import Counter
 
 from ..findings import Found
 from ..reading.code import Code
-from ..reading.kinds import Kinds, Thing
 from ..reading.modules import Module, Scope
 from ..reading.syntax import assigned, constants, dotted, first, statements
+from ..reading.things import Kinds, Thing
 from .candidates import DB_NAMES, Candidate
 
 MODELS = b"__table Column column Mapped Model Table( table=True".split()

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from ..reading.code import Code
-from ..reading.kinds import Kinds
 from ..reading.modules import Module, Scope
 from ..reading.syntax import dotted, executed, statements
+from ..reading.things import Kinds
 from .factories import Maker
 
 INIT = "__init__"

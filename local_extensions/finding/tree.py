@@ -6,9 +6,9 @@ import ast
 
 from ..reading.code import Code, End
 from ..reading.files import Files
-from ..reading.kinds import Kinds
 from ..reading.modules import Module, Name, Scope, modules_of
 from ..reading.syntax import assigned, constants, dotted, returned
+from ..reading.things import Kinds
 from .candidates import DATABASES, ENTRIES, Candidate
 from .factories import Maker
 from .models import Roots
