@@ -12,6 +12,15 @@ from .layout import indented, laid_out, parts_of
 
 # What env.py sets without being told.
 OURS = {"compare_type": "True", "render_as_batch": "True"}
+# The keywords of context.configure(...) that an owner sets.
+OPTIONS = set(
+    "alembic_module_prefix autogenerate_plugins batch_separator compare_server_default"
+    " compare_type include_name include_object include_schemas mssql_batch_separator"
+    " on_version_apply oracle_batch_separator process_revision_directives"
+    " render_as_batch render_item sqlalchemy_module_prefix template_args"
+    " transaction_per_migration transactional_ddl user_module_prefix version_table"
+    " version_table_pk version_table_schema".split()
+)
 # What env.py has as well, under the same name and with the same meaning.
 KNOWN = {"config", "context", "Any", "Path", "fileConfig", "sys"}
 

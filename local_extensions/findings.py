@@ -49,3 +49,18 @@ class Setting(NamedTuple):
     code: str  # its value as Python source, or the text in the ini
     where: str  # "migrations/env.py:48"
     carried: bool = False
+
+
+@dataclass(frozen=True)
+class TakeOver:
+    """What is carried over to the new environment, and all that was special."""
+
+    configure: dict[str, str] = field(default_factory=dict)
+    imports: tuple[str, ...] = ()  # which the values in `configure` need
+    code: str = ""  # which they need, too
+    ini: dict[str, str] = field(default_factory=dict)
+    sections: str = ""
+    toml: tuple[str, ...] = ()  # options that pyproject.toml has
+    settings: tuple[Setting, ...] = ()
+    broken: str = ""  # the path of env.py, if it can't be parsed
+    keeps_style: bool = field(default=False, compare=False)  # of file names and dates

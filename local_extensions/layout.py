@@ -5,6 +5,10 @@ import io
 import re
 import tokenize
 
+UNREADABLE = (
+    *(SyntaxError, ValueError, TypeError, RecursionError, MemoryError),
+    tokenize.TokenError,
+)
 LINE_LENGTH = 71  # 79 columns, less the indentation of the lines in env.py
 
 

@@ -9,7 +9,8 @@ import alembic
 import flask_migrate
 import pytest
 
-from local_extensions.takeover import TakeOver, take_over
+from local_extensions.findings import TakeOver
+from local_extensions.takeover import take_over
 
 # Files with the structure of stock ones, in their older and newer forms.
 HEAD = """

@@ -182,8 +182,6 @@ class Named:
                     return candidate
         return app
 
-    # What else
-
 
 def joined_lines(text: str) -> Iterator[tuple[int, str]]:
     """The lines of a file with their numbers; those that end in \\ with the next."""

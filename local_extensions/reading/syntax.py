@@ -132,3 +132,16 @@ def literals(call: ast.Call) -> str | None:
         return None
     safe = "{{" not in given and "{%" not in given and len(given) <= 200
     return given if safe else None
+
+
+def targets(node: ast.AST) -> list[ast.expr]:
+    return getattr(node, "targets", None) or [getattr(node, "target", None)]
+
+
+def binds(stmt: ast.stmt) -> set[str]:
+    """The names that a statement binds."""
+    if isinstance(stmt, IMPORTS):
+        return {each.asname or each.name.partition(".")[0] for each in stmt.names}
+    if isinstance(stmt, (*FUNCTIONS, ast.ClassDef)):
+        return {stmt.name}
+    return {getattr(target, "id", "") for target in targets(stmt)}

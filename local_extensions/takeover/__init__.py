@@ -10,12 +10,11 @@ from __future__ import annotations
 import ast
 import os
 import warnings
-from dataclasses import dataclass, field
 
 from ..carried import copied_code, copied_imports
 from ..finding import find
 from ..finding.directory import revisions_in
-from ..findings import Findings, Setting
+from ..findings import Findings, Setting, TakeOver
 from ..ini import in_inis, in_toml
 from ..layout import shown
 from ..reading.files import read
@@ -23,21 +22,6 @@ from .copying import Needed, collect
 from .keywords import given_to_alembic, given_to_extension
 from .leftover import is_extension, is_special, leftover
 from .source import Given, Source
-
-
-@dataclass(frozen=True)
-class TakeOver:
-    """What is carried over to the new environment, and all that was special."""
-
-    configure: dict[str, str] = field(default_factory=dict)
-    imports: tuple[str, ...] = ()  # which the values in `configure` need
-    code: str = ""  # which they need, too
-    ini: dict[str, str] = field(default_factory=dict)
-    sections: str = ""
-    toml: tuple[str, ...] = ()  # options that pyproject.toml has
-    settings: tuple[Setting, ...] = ()
-    broken: str = ""  # the path of env.py, if it can't be parsed
-    keeps_style: bool = field(default=False, compare=False)  # of file names and dates
 
 
 def take_over(
@@ -56,7 +40,10 @@ def take_over(
         given = [each for each in options if is_special(each, env, findings)]
         needed: Needed = {}
         configure = {each.name: code for each in given if (code := carry(each, needed))}
-        settings = [setting_of(each, each.name in configure) for each in given]
+        settings = [
+            Setting(each.name, shown(each.code), each.where, each.name in configure)
+            for each in given
+        ]
         extensions = []
         for stmt in leftover(env, findings):
             code = ast.unparse(stmt)
@@ -85,16 +72,10 @@ def take_over(
 
 def carry(given: Given, needed: Needed) -> str:
     """The code of an option that can be carried over, with what it needs."""
+    more: Needed = {}
     if given.depends:
         return ""
-    more: Needed = {}
-    if not given.literal:
-        if not collect(given.source, given.node, more):
-            return ""
-        needed.update(more)
+    if not given.literal and not collect(given.source, given.node, more):
+        return ""
+    needed.update(more)
     return given.code
-
-
-def setting_of(given: Given, is_carried: bool) -> Setting:
-    where = given.source.where(given.node)
-    return Setting(given.name, shown(given.code), where, is_carried)

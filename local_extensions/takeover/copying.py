@@ -8,8 +8,8 @@ import sys
 
 from ..answers import TAKEN
 from ..carried import KNOWN
-from ..reading.syntax import FUNCTIONS, IMPORTS, constants
-from .source import Source, targets
+from ..reading.syntax import FUNCTIONS, IMPORTS, binds, constants
+from .source import Source
 
 KNOWN_IN_FUNCTIONS = {"current_app", "target_metadata"}
 
@@ -40,12 +40,10 @@ def collect(source: Source, node: ast.AST, needed: Needed) -> bool:
 
 def decorated_by(source: Source, name: str) -> list[ast.stmt]:
     """The functions that are registered with an object, as in @writer.rewrites(...)."""
-    functions = [stmt for stmt in source.tree.body if isinstance(stmt, FUNCTIONS)]
-    return [
-        function
-        for function in functions
-        if any(name in free_names(mark) for mark in function.decorator_list)
+    marked = [
+        (s, m) for s in source.tree.body for m in getattr(s, "decorator_list", ())
     ]
+    return [stmt for stmt, mark in marked if name in free_names(mark)]
 
 
 def is_safe(source: Source, stmt: ast.stmt) -> bool:
@@ -69,12 +67,3 @@ def free_names(node: ast.AST) -> set[str]:
     names = [part for part in nodes if isinstance(part, ast.Name)]
     own |= {part.id for part in names if not isinstance(part.ctx, ast.Load)}
     return {part.id for part in names} - own
-
-
-def binds(stmt: ast.stmt) -> set[str]:
-    """The names that a statement binds."""
-    if isinstance(stmt, IMPORTS):
-        return {each.asname or each.name.partition(".")[0] for each in stmt.names}
-    if isinstance(stmt, (*FUNCTIONS, ast.ClassDef)):
-        return {stmt.name}
-    return {getattr(target, "id", "") for target in targets(stmt)}

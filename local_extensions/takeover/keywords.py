@@ -5,24 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..carried import OURS
+from ..carried import OPTIONS, OURS
 from ..finding.ranking import value_of
 from ..findings import Findings
 from ..reading.modules import Module
-from ..reading.syntax import constants, dotted, is_main_guard
-from .source import Given, Source, targets
+from ..reading.syntax import constants, dotted, is_main_guard, targets
+from .source import Given, Source
 
 State = dict[str, Given]
-
-# The keywords of context.configure(...) that an owner sets.
-OPTIONS = set(
-    "alembic_module_prefix autogenerate_plugins batch_separator compare_server_default"
-    " compare_type include_name include_object include_schemas mssql_batch_separator"
-    " on_version_apply oracle_batch_separator process_revision_directives"
-    " render_as_batch render_item sqlalchemy_module_prefix template_args"
-    " transaction_per_migration transactional_ddl user_module_prefix version_table"
-    " version_table_pk version_table_schema".split()
-)
 
 
 def given_to_alembic(env: Source, migrate: State) -> State:
@@ -61,11 +51,12 @@ def in_environment(env: Source) -> Iterator[tuple[str, Given]]:
     for node in sorted(nodes, key=lambda node: node.lineno):
         if node in offline and is_online:
             continue
+        tests = tests_of(env, node)
+        asked = {text for test in tests for text in constants(test)}
         for kind, name, value in options_in(env, node):
-            asked = {text for test in tests_of(env, node) for text in constants(test)}
             kind = "default" if name in asked and kind == "set" else kind
-            depends = bool(tests_of(env, node)) and kind != "default"
             if name in OPTIONS:
+                depends = bool(tests) and kind != "default"
                 yield kind, Given(name, value, env, depends)
 
 
@@ -93,16 +84,17 @@ def settings_of(env: Source) -> Iterator[tuple[str, Given]]:
     """What the owner has set in an env.py of ours; the last one counts."""
     found: State = {}
     for node in env.tree.body:
-        call = getattr(node, "value", None)
-        is_it = "settings" in map(dotted, targets(node))
-        if is_it or dotted(getattr(call, "func", None)) == "settings.update":
-            for _, name, value in options_in(env, call):
-                found[name] = Given(name, value, env)
+        value = getattr(node, "value", None)
+        names = [dotted(getattr(value, "func", None)), *map(dotted, targets(node))]
+        if {"settings", "settings.update"} & {*names}:
+            found |= {n: Given(n, v, env) for _, n, v in options_in(env, value)}
     yield from (("set", given) for given in found.values())
 
 
-def is_configure(call: ast.Call) -> bool:
-    return getattr(call.func, "attr", "") == "configure"
+def is_configure(node: ast.AST) -> bool:
+    """Whether a call, or a statement with one, is that of context.configure(...)."""
+    call = getattr(node, "value", node)
+    return getattr(getattr(call, "func", None), "attr", "") == "configure"
 
 
 def is_offline(call: ast.Call) -> bool:
@@ -114,9 +106,6 @@ def tests_of(source: Source, node: ast.AST) -> list[ast.expr]:
     """The conditions that a node is under."""
     above = [each for each in source.above(node) if isinstance(each, ast.If)]
     return [each.test for each in above if not is_main_guard(each.test)]
-
-
-# Flask-Migrate and Flask-Alembic
 
 
 def given_to_extension(findings: Findings, directory: str) -> State:

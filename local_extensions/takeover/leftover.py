@@ -8,12 +8,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..carried import OURS
+from ..carried import OPTIONS, OURS
 from ..findings import Findings
-from ..reading.syntax import IMPORTS, constants, dotted
-from .copying import binds
-from .keywords import OPTIONS, is_configure, options_in
-from .source import Given, Source, targets
+from ..reading.syntax import IMPORTS, binds, constants, dotted, targets
+from .keywords import is_configure, options_in
+from .source import Given, Source
 
 FRAMEWORK = {"alembic", "sqlalchemy", "flask", "flask_sqlalchemy", "flask_migrate"}
 LOGS = set("debug info warning error exception critical print pprint".split())
@@ -51,23 +50,16 @@ def not_stock(body: list[ast.stmt], known: set[str]) -> Iterator[ast.stmt]:
     A block is entered if something in it is stock: otherwise it is told as a whole.
     """
     for stmt in body:
-        if ast.unparse(stmt) in known or is_configuring(stmt):
+        if ast.unparse(stmt) in known or is_configure(stmt):
             continue
         inside = [node for node in ast.walk(stmt) if isinstance(node, ast.stmt)][1:]
-        if any(ast.unparse(node) in known or is_configuring(node) for node in inside):
-            handlers = getattr(stmt, "handlers", [])
-            blocks = [getattr(stmt, name, []) for name in ("orelse", "finalbody")]
-            blocks = [stmt.body, *(handler.body for handler in handlers), *blocks]
-            for block in blocks:
+        if any(ast.unparse(node) in known or is_configure(node) for node in inside):
+            handlers = [part.body for part in getattr(stmt, "handlers", [])]
+            more = [getattr(stmt, name, []) for name in ("orelse", "finalbody")]
+            for block in [stmt.body, *handlers, *more]:
                 yield from not_stock(block, known)
         else:
             yield stmt
-
-
-def is_configuring(stmt: ast.AST) -> bool:
-    """Whether it calls context.configure(...), of which the keywords are read."""
-    call = getattr(stmt, "value", None)
-    return isinstance(call, ast.Call) and is_configure(call)
 
 
 def is_harmless(stmt: ast.stmt, env: Source, findings: Findings) -> bool:
@@ -75,8 +67,6 @@ def is_harmless(stmt: ast.stmt, env: Source, findings: Findings) -> bool:
     value = getattr(stmt, "value", None)
     if isinstance(stmt, IMPORTS):
         return not is_bare(stmt, env) or is_known(stmt, findings)
-    if isinstance(stmt, ast.Expr) and isinstance(value, ast.Constant):
-        return True  # a docstring
     options = (each for node in ast.walk(stmt) for each in options_in(env, node))
     if any(name in OPTIONS for _, name, _ in options):
         return True  # read by keywords.py
@@ -87,7 +77,9 @@ def is_harmless(stmt: ast.stmt, env: Source, findings: Findings) -> bool:
         return not any(re.search(r"[^./]", t) for t in constants(value) if t != "src")
     if name.endswith("load_dotenv"):
         return all(re.search(r"(^|/)\.(flask)?env$", t) for t in constants(value))
-    return isinstance(stmt, ast.Pass) or name.rpartition(".")[2] in LOGS
+    is_docstring = isinstance(stmt, ast.Expr) and isinstance(value, ast.Constant)
+    is_log = name.rpartition(".")[2] in LOGS
+    return is_docstring or is_log or isinstance(stmt, ast.Pass)
 
 
 def is_bare(stmt: ast.stmt, env: Source) -> bool:

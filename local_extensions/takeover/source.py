@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import ast
-import tokenize
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..layout import in_double_quotes
-from ..reading.syntax import FUNCTIONS
-
-UNREADABLE = (
-    *(SyntaxError, ValueError, TypeError, RecursionError, MemoryError),
-    tokenize.TokenError,
-)
+from ..layout import UNREADABLE, in_double_quotes
+from ..reading.syntax import FUNCTIONS, targets
 
 
 class Source:
@@ -69,6 +63,10 @@ class Given:
     source: Source
     depends: bool = False  # on what is known at run time only
 
+    @property
+    def where(self) -> str:
+        return self.source.where(self.node)
+
     @cached_property
     def literal(self) -> str:
         """The source of a plain literal, also by way of a name that is assigned once."""
@@ -85,11 +83,3 @@ class Given:
     @cached_property
     def code(self) -> str:
         return self.literal or in_double_quotes(ast.unparse(self.node))
-
-
-def targets(node: ast.AST) -> list[ast.expr]:
-    return getattr(node, "targets", None) or [getattr(node, "target", None)]
-
-
-def lines_of(node: ast.AST) -> range:
-    return range(node.lineno, node.end_lineno + 1)
