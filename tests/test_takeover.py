@@ -257,6 +257,7 @@ def told(taken: TakeOver) -> list[tuple[str, str]]:
         env(before='conf_args.setdefault("compare_type", True)'),
         env(keywords="compare_type=True, render_as_batch=True, **conf_args"),
         env(top='import os, sys\nsys.path.insert(0, os.path.join(".", ".."))'),
+        env(top="import sys\nif '.' not in sys.path:\n    sys.path.append('.')"),
         env(top="from app import create_app, db\ntarget_metadata = db.metadata\n"),
         env(top="from dotenv import load_dotenv\nload_dotenv('.env')\nprint('hi')\n"),
         env(top="import re\n'a docstring'\nprint(re)\n"),
@@ -597,6 +598,35 @@ def test_the_code_that_a_value_needs_is_copied(look, top, keyword, code):
     assert taken.configure == {name: value.replace("'", '"')}
     assert "\n".join(filter(None, [*taken.imports, taken.code])) == code
     assert told(taken) == []
+
+
+def test_a_function_inside_a_function_is_copied(look):
+    """With what stands beside it there."""
+    before = (
+        "ignored = {'jobs'}\ndef include_object(obj, name, *args):\n"
+        "    return name not in ignored\n"
+        "conf_args.setdefault('include_object', include_object)\n"
+    )
+    taken = look({ENV: env(before=before)})
+    assert taken.configure == {"include_object": "include_object"}
+    assert taken.code == (
+        "ignored = {'jobs'}\n\n\ndef include_object(obj, name, *args):\n"
+        "    return name not in ignored"
+    )
+    assert told(taken) == []
+
+
+def test_a_callback_that_does_more_than_leave_out_empty_revisions_is_copied(look):
+    text = env().replace("directives[:] = []", "directives[:] = []; tell(1)")
+    text = text.replace(
+        "config = context", "from shop.tools import tell\nconfig = context"
+    )
+    taken = look({ENV: text})
+    name = "process_revision_directives"
+    assert taken.configure == {name: name}
+    assert taken.imports == ("import logging", "from shop.tools import tell")
+    assert "directives[:] = []; tell(1)" in taken.code
+    assert taken.code.startswith("logger = logging.getLogger")
 
 
 NOT_COPIED = {

@@ -65,6 +65,8 @@ def not_stock(body: list[ast.stmt], known: set[str]) -> Iterator[ast.stmt]:
 def is_harmless(stmt: ast.stmt, env: Source, findings: Findings) -> bool:
     """Whether nothing is lost without a statement."""
     value = getattr(stmt, "value", None)
+    if isinstance(stmt, ast.If):
+        return all(is_harmless(part, env, findings) for part in stmt.body + stmt.orelse)
     if isinstance(stmt, IMPORTS):
         return not is_bare(stmt, env) or is_known(stmt, findings)
     options = (each for node in ast.walk(stmt) for each in options_in(env, node))

@@ -38,9 +38,11 @@ class Source:
     def above(self, node: ast.AST) -> list[ast.AST]:
         """The nodes around a node, up to the function that it is in, or the module."""
         found = []
-        while node in self.parents and not isinstance(node, FUNCTIONS):
+        while node in self.parents:
             node = self.parents[node]
             found.append(node)
+            if isinstance(node, FUNCTIONS):
+                break
         return found
 
     def values(self, name: str) -> list[ast.expr]:
