@@ -28,7 +28,7 @@ from ..reading.modules import is_below
 from ..reading.sources import guess_source_roots
 from .calls import given_to_flask_group
 from .candidates import DATABASES, Candidate, distinct
-from .directory import REVISION, directory, environment_of, revision_folders
+from .directory import directory, environment_of, is_revision, revision_folders
 from .metadata import metadata_of, of_environment, old_environment
 from .named import Named
 from .ranking import bound_apps, rank_apps, rank_dbs
@@ -53,12 +53,16 @@ def find(root: str | os.PathLike[str]) -> Findings:
 
 @contextmanager
 def collection_paused() -> Iterator[None]:
-    """No garbage collection: it would walk over all syntax trees, again and again."""
+    """No garbage collection: it would walk over all syntax trees, again and again.
+
+    It leaves them out afterwards, too: they are needed until the end.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if was_on:
             gc.enable()
 
@@ -66,7 +70,7 @@ def collection_paused() -> Iterator[None]:
 def find_in(root: str, files: Files, python: list[str]) -> Findings:
     """Find in these files, first with the source root that their imports speak for."""
     contents = read_all(root, python)
-    revisions = [path for path, data in contents.items() if REVISION.search(data)]
+    revisions = [path for path, data in contents.items() if is_revision(data)]
     contents = {path: contents[path] for path in contents.keys() - revisions}
     flat = Findings()
     for source_root in guess_source_roots(contents, HOT):

@@ -37,9 +37,9 @@ def made_by_factories(tree: Tree) -> Iterator[Candidate]:
 
 def calls_of_makers(tree: Tree, module: Module) -> Iterator[tuple[ast.Call, Maker]]:
     """The calls of factories in a module, wherever they stand."""
-    if not tree.makers:
-        return
     names = {re.split("[:.]", maker.value)[-1] for maker in tree.makers.values()}
+    if not module.has(name.encode() for name in names):
+        return
     imported: dict[str, str] = {}  # also those inside functions
     calls = []
     for node in ast.walk(module.tree):

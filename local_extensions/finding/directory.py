@@ -66,7 +66,11 @@ def has_revisions(path: str) -> bool:
     """Whether revisions lie in a folder itself."""
     names = os.listdir(path) if os.path.isdir(path) else []
     files = [os.path.join(path, name) for name in names if name.endswith(".py")]
-    return any(REVISION.search(read(file)) for file in files)
+    return any(is_revision(read(file)) for file in files)
+
+
+def is_revision(data: bytes) -> bool:
+    return b"down_revision" in data and REVISION.search(data) is not None
 
 
 def revisions_in(root: str, directory: str) -> str:

@@ -15,8 +15,9 @@ from .candidates import DB_NAMES, Candidate
 
 MODELS = b"__table Column column Mapped Model Table( table=True".split()
 # How models look in a file that is beyond what can be parsed.
+MODEL_WORDS = (b"__table", b"Model", b"Table(")
 MODEL_LINES = re.compile(
-    rb"^\s*__table(?:name)?__\s*=|\bTable\(|^\s*class .*Model\b.*:", re.MULTILINE
+    rb"^[ \t]*(?:__table(?:name)?__\s*=|class .*Model\b.*:)|\bTable\(", re.MULTILINE
 )
 
 BASE = re.compile(r"\.(DeclarativeBase(NoMeta)?|DeclarativeMeta)$")
@@ -117,7 +118,8 @@ class Roots:
             if not module.has(MODELS):
                 continue
             tree = module.tree
-            if not module.is_parsed and MODEL_LINES.search(module.data):
+            is_likely = not module.is_parsed and module.has(MODEL_WORDS)
+            if is_likely and MODEL_LINES.search(module.data):
                 self.models[module] = {UNKNOWN}
             for stmt, _ in statements(tree.body):
                 name, root, table = "", "", ""

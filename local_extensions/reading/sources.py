@@ -60,7 +60,7 @@ def used_packages(
     relative = {
         path.rpartition("/")[0]
         for path, data in contents.items()
-        if RELATIVE.search(data)
+        if b"from ." in data and RELATIVE.search(data)
     }
     return {
         folder

@@ -7,6 +7,10 @@ from collections.abc import Iterable, Iterator
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
+BLOCKS = (
+    *(ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try),
+    *(ast.Match, getattr(ast, "TryStar", ast.Try)),  # since Python 3.11
+)
 LEAVES = (ast.Name, ast.Constant, ast.expr_context, ast.alias, ast.operator)
 
 
@@ -19,7 +23,7 @@ def statements(body: list[ast.stmt]) -> Iterator[tuple[ast.stmt, bool]]:
     while stack:
         node, guarded = stack.pop()
         yield node, guarded
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        if not isinstance(node, BLOCKS):
             continue
         parts = [*getattr(node, "handlers", []), *getattr(node, "cases", [])]
         below = [*(part.body for part in parts)]
