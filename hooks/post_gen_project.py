@@ -35,7 +35,12 @@ def ignored():
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:
         return []  # no Git
-    return done.stdout.splitlines()
+    found = done.stdout.splitlines()
+    folder = f"{answers['directory']}/"
+    inside = {file for file in files if file.startswith(folder)}
+    if inside <= set(found):
+        found = [file for file in found if file not in inside] + [folder]
+    return found
 
 
 if not summary:

@@ -99,13 +99,20 @@ def test_an_application_with_flask_migrate(told, tmp_path):
     assert "file_template" not in ini and "timezone" not in ini
 
 
-def test_files_that_git_ignores(told, tmp_path):
+@pytest.mark.parametrize(
+    ("text", "ignored"),
+    [
+        ("env*\n*.ini\n", ["alembic.ini", "migrations/env.py"]),
+        ("migrations/\n", ["migrations/"]),
+        ("*.pyc\n", []),
+    ],
+)
+def test_files_that_git_ignores(told, tmp_path, text, ignored):
     (tmp_path / "site").mkdir()
     subprocess.run(["git", "init", "--quiet"], cwd=tmp_path / "site", check=True)
-    lines = told({"app.py": APP, ".gitignore": "env*\n*.ini\n"})
+    lines = told({"app.py": APP, ".gitignore": text})
     assert [line for line in lines if "Git" in line] == [
-        "  Git ignores alembic.ini: let .gitignore except it",
-        "  Git ignores migrations/env.py: let .gitignore except it",
+        f"  Git ignores {name}: let .gitignore except it" for name in ignored
     ]
 
 

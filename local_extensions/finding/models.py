@@ -64,15 +64,22 @@ class Roots:
 
     def is_base(self, node: ast.ClassDef, scope: Scope) -> bool:
         """Whether a class is itself a declarative base."""
-        marks = [dotted(getattr(mark, "func", mark)) for mark in node.decorator_list]
-        parents = [*node.bases, *(word.value for word in node.keywords)]
-        things = [thing for each in parents for thing in self.kinds.things(each, scope)]
-        return (
-            any(mark.endswith("as_declarative") for mark in marks)
-            or any(BASE.search(each.name) for each in things if each.what == "outside")
-            or any(self.kinds.of(each, scope) == "base" and not dotted(each)
-                   for each in node.bases)
-        )  # fmt: skip
+
+        def answer() -> bool:
+            marks = [dotted(getattr(m, "func", m)) for m in node.decorator_list]
+            parents = [*node.bases, *(word.value for word in node.keywords)]
+            things = [
+                each for part in parents for each in self.kinds.things(part, scope)
+            ]
+            outside = [each.name for each in things if each.what == "outside"]
+            made = [part for part in node.bases if not dotted(part)]
+            return (
+                any(mark.endswith("as_declarative") for mark in marks)
+                or any(map(BASE.search, outside))
+                or any(self.kinds.of(part, scope) == "base" for part in made)
+            )
+
+        return self.kinds.once((node, "is base"), answer)
 
     def of(self, node: ast.AST | None, scope: Scope | None) -> str:
         """The root that an expression stands for or hangs on, "" if it is no such."""

@@ -47,14 +47,16 @@ class Reach:
         reached: set[str] = set()
         self.enter(name, reached, stack)
         done: set[Scope] = set()
+        entered: set[str] = set()
         while stack:
             scope = stack.pop()
             if scope in done:
                 continue
             done.add(scope)
             imports, calls = self.effects_of(scope)
-            for target in imports:
+            for target in set(imports) - entered:
                 self.enter(target, reached, stack)
+            entered.update(imports)
             for called in calls:
                 stack += self.called(scope, called)
         return reached, done

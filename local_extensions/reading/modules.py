@@ -11,8 +11,9 @@ from functools import cached_property
 
 from .syntax import assigned, dotted, statements
 
-MAX_PARSED = 1_500_000  # bytes; of what is beyond it only the import lines are read
-ALWAYS = (b"Flask(", b"SQLAlchemy(")  # files that are parsed whatever was before them
+MAX_PARSED = 1_000_000  # bytes; of what is beyond it only the import lines are read
+# Files with these are parsed whatever was before them.
+ALWAYS = (b"Flask(", b"SQLAlchemy(", b"def create_app", b"_engine(", b"connexion")
 IMPORT_LINES = re.compile(
     rb"^(?:from[ \t]+[\w.]+[ \t]+import[ \t]+(?:\([^)]*\)|[^\n(\\]*)"
     rb"|import[ \t]+[^\n\\]*)",
