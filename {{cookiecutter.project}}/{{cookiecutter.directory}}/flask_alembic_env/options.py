@@ -11,8 +11,17 @@ from difflib import get_close_matches
 from alembic import context
 from alembic.util import CommandError
 
-SWITCHES = ("allow-drops", "allow-tables", "baseline", "journal", "lock")
-NAMES = (*SWITCHES, "bind", "default", "lock-timeout", "lock-wait", "rename")
+NAMES = (
+    "allow-drops",
+    "allow-tables",
+    "baseline",
+    "bind",
+    "default",
+    "lock",
+    "lock-timeout",
+    "lock-wait",
+    "rename",
+)
 
 
 def refuse_misspelled() -> None:
