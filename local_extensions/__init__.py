@@ -181,13 +181,15 @@ def db_facts(answers):
     Engine. `early`: importing the module of the app imports the db.
     """
     findings = found(answers)
-    values = {name: [each.value for each in getattr(findings, name)][:1]
-              for name in ("app", "db")}  # fmt: skip
-    if values["db"] != [answers["db"]]:
+
+    def is_best(name):
+        return answers[name] in [each.value for each in getattr(findings, name)[:1]]
+
+    if not is_best("db"):
         return ""
     facts = {"db": "extension", "lite": "extension", "engine": "engine"}
     words = [facts.get(findings.db_kind, "")]
-    if findings.db_is_early and values["app"] == [answers["app"]]:
+    if findings.db_is_early and is_best("app"):
         words.append("early")
     return " ".join(words).strip()
 

@@ -13,8 +13,6 @@ from .tree import Tree
 
 LOCATION = re.compile(r"""^\s*script_location\s*=\s*["']?([^"'\n]+)""", re.MULTILINE)
 TOML_ALEMBIC = re.compile(r"^\[tool\.alembic\]\s*$(.*?)(?=^\[|\Z)", re.M | re.S)
-
-
 ENVIRONMENT = "environment"  # the folder beside revisions, if they don't lie below it
 REVISION = re.compile(rb"^down_revision\b.*=", re.MULTILINE)
 

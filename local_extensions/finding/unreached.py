@@ -65,14 +65,11 @@ def unreached(
     for module in others:
         own = tree.roots.tables.get(module, {})
         twice = [name for name in own if name in known]
-        why = ""
-        if module.name in forced:
-            pass
-        elif twice:
+        is_unknown = has_history and own and not words & own.keys()
+        why = "no revision has its tables" if is_unknown else ""
+        if twice:
             why = f"its table {twice[0]} is in {known[twice[0]]}, too"
-        elif has_history and own and not words & own.keys():
-            why = "no revision has its tables"
-        if why:
+        if why and module.name not in forced:
             left_out.append(Found(module.name, module.path, why))
         else:
             chosen.append(module.name)
