@@ -20,6 +20,25 @@ PROJECT_SCRIPTS = os.path.abspath(os.environ.get("PROJECT_SCRIPTS", SCRIPTS))
 HAS_OLD_LIBRARIES = str(SCRIPTS) != PROJECT_SCRIPTS
 
 
+def first_revision(table, key="id"):
+    """The text of a revision `a1` that makes a table with one column."""
+    return f"""
+import sqlalchemy as sa
+from alembic import op
+
+revision = "a1"
+down_revision = None
+
+
+def upgrade():
+    op.create_table("{table}", sa.Column("{key}", sa.Integer, primary_key=True))
+
+
+def downgrade():
+    op.drop_table("{table}")
+"""
+
+
 class Project:
     """A folder in which commands are run as its owner would run them."""
 

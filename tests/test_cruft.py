@@ -6,7 +6,7 @@ import re
 import shutil
 
 import pytest
-from conftest import ROOT, Project, tables
+from conftest import ROOT, Project, first_revision, tables
 from documentation import not_run
 from test_bake import ENVIRONMENT, STARTER
 
@@ -25,21 +25,7 @@ with current_app.extensions["migrate"].db.engine.connect() as connection:
     with context.begin_transaction():
         context.run_migrations()
 """
-REVISION = """
-import sqlalchemy as sa
-from alembic import op
-
-revision = "a1"
-down_revision = None
-
-
-def upgrade():
-    op.create_table("company", sa.Column("cid", sa.Integer, primary_key=True))
-
-
-def downgrade():
-    op.drop_table("company")
-"""
+REVISION = first_revision("company", "cid")
 
 
 class Repository(Project):

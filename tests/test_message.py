@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from conftest import Project
+from conftest import Project, first_revision
 from cookiecutter.exceptions import FailedHookException
 from test_takeover import env
 
@@ -20,21 +20,7 @@ db = SQLAlchemy(app)
 class User(db.Model):
     id = db.Column(db.Integer, primary_key=True)
 """
-REVISION = """
-import sqlalchemy as sa
-from alembic import op
-
-revision = "a1"
-down_revision = None
-
-
-def upgrade():
-    op.create_table("user", sa.Column("id", sa.Integer, primary_key=True))
-
-
-def downgrade():
-    op.drop_table("user")
-"""
+REVISION = first_revision("user")
 
 
 @pytest.fixture
