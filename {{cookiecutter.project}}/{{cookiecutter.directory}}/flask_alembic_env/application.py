@@ -43,11 +43,7 @@ def importing_app(root: Path, factory: bool = False) -> Iterator[None]:
     :param factory: whether the application is made by a function.
     :raises CommandError: if the setup cannot work.
     """
-    for library, lowest in ((alembic, (1, 18)), (sqlalchemy, (2, 0))):
-        version = tuple(map(int, library.__version__.split(".")[:2]))
-        if version < lowest:
-            name = f"{library.__name__} {library.__version__}"
-            raise CommandError(f"{name} is too old: install {lowest} or newer")
+    refuse_old_versions()
     if factory:
         refuse_second_app()
     if not os.environ.get("FLASK_SKIP_DOTENV"):
@@ -76,15 +72,24 @@ def importing_app(root: Path, factory: bool = False) -> Iterator[None]:
         )
 
 
+def refuse_old_versions() -> None:
+    """Stop if a library is older than the helpers support."""
+    for library, lowest in ((alembic, (1, 18)), (sqlalchemy, (2, 0))):
+        major, minor = lowest
+        version = tuple(map(int, library.__version__.split(".")[:2]))
+        if version < lowest:
+            name = f"{library.__name__} {library.__version__}"
+            raise CommandError(f"{name} is too old: install {major}.{minor} or newer")
+
+
 def refuse_second_app() -> None:
     """Stop a test that would migrate another database than the one it means.
 
     The factory would make a second app here, with the settings of development.
     """
     config = context.config
-    given = config.attributes.get("connection") or config.get_main_option(
-        "sqlalchemy.url"
-    )
+    url = config.get_main_option("sqlalchemy.url")
+    given = config.attributes.get("connection") or url
     if "PYTEST_CURRENT_TEST" in os.environ and not config.cmd_opts and not given:
         raise CommandError(
             "This test would migrate the database of a second app. Nothing was done."

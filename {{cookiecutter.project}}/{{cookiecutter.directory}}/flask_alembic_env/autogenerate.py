@@ -28,8 +28,8 @@ def options_for(
 ) -> dict[str, Any]:
     """Return the arguments for `context.configure()`. What is in `settings` wins.
 
-    Callbacks are combined: what ours and the owner's include is compared, the owner's
-    render_item is asked first, and the owner processes a revision last.
+    Callbacks are combined: an object is compared if our filter and the owner's accept
+    it, the owner's render_item is asked first, and the owner processes a revision last.
     """
     options: dict[str, Any] = {
         "target_metadata": database.metadata,
@@ -174,10 +174,8 @@ def write_no_empty_revision(directives: list[ops.MigrationScript]) -> None:
     directives.clear()
     outcome = "No changes found: no revision is written."
     if not context.script.get_bases():
-        outcome += (
-            " If the database has the tables already, write the first revision with"
-        )
-        outcome += " `alembic -x baseline revision --autogenerate -m first`."
+        outcome += " If the database has the tables already, write the first revision"
+        outcome += " with `alembic -x baseline revision --autogenerate -m first`."
     context.config.print_stdout(outcome)
 
 

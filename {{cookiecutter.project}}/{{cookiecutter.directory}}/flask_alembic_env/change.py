@@ -3,7 +3,7 @@
 alembic -x lock=off upgrade head         without the run lock
 alembic -x lock-wait=60 upgrade head     seconds to wait for the run lock (600)
 alembic -x lock-timeout=2 upgrade head   seconds to wait for a table's lock (5)
-alembic -x allow-tables upgrade head     although tables exist before the first one
+alembic -x allow-tables upgrade head     even if tables exist and no revision has run
 """
 
 import copy
@@ -30,8 +30,8 @@ from .locks import (
     is_lock_error,
     limited_waits,
     listening,
+    locked_session,
     run_lock,
-    session,
     wait_for_turn,
 )
 from .options import is_on, seconds_of
@@ -85,8 +85,8 @@ def attempt(
         advice = ""
         if is_lock_error(error):
             with suppress(DBAPIError), database.connect() as connection:
-                for session in blockers(connection, error.statement or ""):
-                    log.warning("Blocked by %s", session)
+                for blocker in blockers(connection, error.statement or ""):
+                    log.warning("Blocked by %s", blocker)
             if may_retry and database.is_undone:
                 log.warning("Will try again: %s", first_line(error))
                 return
@@ -106,7 +106,10 @@ def attempt(
 
 @contextmanager
 def connected_to_write(database: Database) -> Iterator[Connection]:
-    """Connect with the run lock, in the strongest transaction that the database has."""
+    """Connect with the run lock, in one transaction for each revision.
+
+    On SQLite it is one for the whole command; MySQL commits each change by itself.
+    """
     wait, timeout = seconds_of("lock-wait", 600), seconds_of("lock-timeout", 5)
     locks, given = is_on("lock", "on"), database.given
     if isinstance(given, Connection) and given.in_transaction():
@@ -126,7 +129,7 @@ def connected_to_write(database: Database) -> Iterator[Connection]:
         if database.dialect == "postgresql":
             stack.enter_context(limited_waits(connection, timeout))
         elif database.dialect == "mysql":
-            stack.enter_context(session(connection, locks, wait, timeout))
+            stack.enter_context(locked_session(connection, locks, wait, timeout))
             stack.enter_context(watched(connection, database))
         elif database.dialect == "sqlite":
             stack.enter_context(one_transaction(connection, wait, timeout))
@@ -189,8 +192,7 @@ def reported(step: RevisionStep, database: Database) -> RevisionStep:
     database.revision = f"{script.revision} ({path.name})"
     place = f"[{database.number}/{database.total}]"
     log.info("%s %s %s", place, script.revision, script.doc)
-    commits = "autocommit_block" in path.read_text(encoding="utf-8")
-    database.is_undone = not commits
+    database.is_undone = "autocommit_block" not in path.read_text(encoding="utf-8")
     own = copy.copy(step)  # Alembic's own keeps the function of the revision
     call = partial(call_revision, step.migration_fn, database)
     own.migration_fn = update_wrapper(call, step.migration_fn)
@@ -200,8 +202,8 @@ def reported(step: RevisionStep, database: Database) -> RevisionStep:
 def call_revision(function: Callable[..., None], database: Database) -> None:
     """Call `upgrade` or `downgrade`, with the name of the database if it takes one.
 
-    A function without that argument is from before the application had binds: it is for
-    the default database. One that has no function for a bind does nothing for it.
+    A revision whose functions take no name runs on the default database only. One that
+    has no `upgrade_audit()` leaves out the bind audit.
     """
     if not signature(function).parameters:
         if not database.name:

@@ -34,6 +34,11 @@ def running_function() -> Any:
     return context._proxy.context_opts["fn"]  # type: ignore[attr-defined]
 
 
+def dialect_name(source: Engine | Connection) -> str:
+    """Return the name of the dialect; MariaDB counts as MySQL."""
+    return source.dialect.name.replace("mariadb", "mysql")
+
+
 @dataclass
 class Database:
     """A database that the command works on, and how far it is."""
@@ -69,7 +74,7 @@ class Database:
     @property
     def dialect(self) -> str:
         """The name of the dialect; MariaDB counts as MySQL."""
-        return self.engine.dialect.name.replace("mariadb", "mysql")
+        return dialect_name(self.engine)
 
     @property
     def tables(self) -> list[Table]:

@@ -15,14 +15,14 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from .databases import connected
+from .databases import connected, dialect_name
 
 log = logging.getLogger("alembic.env")
 PAUSE = 0.2  # seconds between two tries
 # How to ask for the run lock, and who holds it.
 LOCKS = {
     # A lock of a transaction, which works through a PgBouncer that pools transactions.
-    # That transaction is idle for long, and must be allowed to be.
+    # It is idle while we migrate, so timeouts of idle transactions are switched off.
     # https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
     "postgresql": (
         """SELECT pg_try_advisory_xact_lock(27422255623596387),
@@ -90,7 +90,7 @@ def run_lock(engine: Engine, seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def session(
+def locked_session(
     connection: Connection, locks: bool, wait: float, timeout: float
 ) -> Iterator[None]:
     """Hold the run lock of MySQL or MariaDB, and limit the waits for other locks."""
@@ -118,7 +118,7 @@ def wait_for_turn(connection: Connection, seconds: float, keep: bool = False) ->
     :param keep: whether the transaction belongs to the caller. If not, none is open
         between two tries.
     """
-    ask, holder = LOCKS[connection.dialect.name.replace("mariadb", "mysql")]
+    ask, holder = LOCKS[dialect_name(connection)]
 
     def is_ours() -> bool:
         if connection.exec_driver_sql(ask).scalar():
@@ -158,7 +158,7 @@ def wait_for(
 def limited_waits(
     connection: Connection, seconds: float
 ) -> AbstractContextManager[None]:
-    """Limit the waits for a table's lock on PostgreSQL; 0 is for no limit.
+    """Limit the waits for a table's lock on PostgreSQL; 0 means no limit.
 
     While a migration waits, all that come after it wait behind it. A revision may set
     another limit. In an autocommit_block there is none, because CREATE INDEX
@@ -166,7 +166,7 @@ def limited_waits(
     """
 
     def begin(conn: Connection) -> None:
-        # Of the session, the setting would stay in a pool of PgBouncer.
+        # A plain SET would outlive us on a connection that PgBouncer uses again.
         conn.exec_driver_sql(f"SET LOCAL lock_timeout = {int(seconds * 1000)}")
 
     return listening(connection, begin=begin) if seconds else nullcontext()
@@ -181,6 +181,6 @@ def is_lock_error(error: DBAPIError) -> bool:
 
 def blockers(connection: Connection, statement: str) -> list[str]:
     """Describe the sessions that may hold the lock that a statement needs."""
-    query = BLOCKERS.get(connection.dialect.name.replace("mariadb", "mysql"))
+    query = BLOCKERS.get(dialect_name(connection))
     parameters = {"statement": statement}
     return list(connection.scalars(text(query), parameters)) if query else []

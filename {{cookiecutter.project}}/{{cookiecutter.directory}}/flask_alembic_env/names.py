@@ -1,7 +1,7 @@
 """Names for constraints that have none in the models.
 
 A constraint without a name cannot be dropped on SQLite. If the metadata has a naming
-convention, SQLAlchemy has named them; the others get the names that PostgreSQL gives.
+convention, SQLAlchemy has named them. The others are named as PostgreSQL would.
 """
 
 from typing import Any

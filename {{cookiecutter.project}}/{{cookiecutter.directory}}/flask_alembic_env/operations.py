@@ -24,6 +24,11 @@ class Revision:
     upgrade: ops.UpgradeOps
     downgrade: ops.DowngradeOps
 
+    @property
+    def types(self) -> list[Any]:
+        """The types of all columns of the models."""
+        return [column.type for table in self.tables for column in table.c]
+
 
 class Lines(ops.MigrateOperation):
     """Lines of code, such as a comment, and those that undo them."""

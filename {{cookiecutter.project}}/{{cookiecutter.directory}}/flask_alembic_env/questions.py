@@ -143,7 +143,7 @@ def yes_or_no(answer: str) -> bool:
 def renamed_columns(
     revision: Revision, batch: ops.ModifyTableOps
 ) -> list[ops.MigrateOperation]:
-    """Take the columns of a batch that are renamed, and return the renames."""
+    """Remove renamed columns from a batch, and return what renames them."""
     renames: list[ops.MigrateOperation] = []
     for drop in sorted(of_kind(batch, ops.DropColumnOp), key=lambda op: op.column_name):
         for add in of_kind(batch, ops.AddColumnOp):

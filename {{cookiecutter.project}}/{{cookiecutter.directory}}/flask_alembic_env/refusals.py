@@ -39,9 +39,10 @@ def refuse_lost_revisions(heads: tuple[str, ...]) -> None:
 
 def refuse_unmanaged(database: Database) -> None:
     """Stop at a database that has tables of the models, but no revision."""
+    if database.command not in ("upgrade", "stamp") or is_on("allow-tables"):
+        return
     made = tables_of_revisions()
-    commands = ("upgrade",) if made else ("upgrade", "stamp")
-    if database.command not in commands or is_on("allow-tables"):
+    if made and database.command == "stamp":
         return
     inspector = sqlalchemy.inspect(context.get_bind())
     tables = [

@@ -177,6 +177,6 @@ def refuse_cascades(connection: Connection) -> None:
     if enforced and tables:
         raise CommandError(
             "The connection given to Alembic is in a transaction, in which SQLite"
-            " cannot stop to enforce foreign keys: altering a table would delete the"
+            " cannot switch off foreign keys: altering a table would delete the"
             " rows that refer to it. Give an engine, or a connection in no transaction"
         )

@@ -39,9 +39,10 @@ MADE = re.compile(
 
 
 def name_filter(database: Database) -> Callable[[Any, str, Any], bool]:
-    """Return an `include_name`: the schemas that models name, and no table of others.
+    """Return an `include_name` that leaves out what is not the application's.
 
-    With `-x baseline`, a database is compared as if it had no table.
+    It includes the schemas that the models name, and tables that are not special,
+    ignored, or of another environment. With `-x baseline` it includes no table.
     """
     own = {(table.schema, table.name) for table in database.tables}
     schemas = {schema for schema, _ in own}
@@ -77,8 +78,8 @@ def is_ignored(name: str) -> bool:
 def tables_of_revisions() -> set[str]:
     """Return the names of the tables that revisions make."""
     scripts = context.script.walk_revisions()
-    texts = [Path(script.path).read_text(encoding="utf-8") for script in scripts]
-    return {name for text in texts for name in MADE.findall(text)}
+    codes = [Path(script.path).read_text(encoding="utf-8") for script in scripts]
+    return {name for code in codes for name in MADE.findall(code)}
 
 
 def refuse_drops(revision: Revision) -> None:

@@ -31,8 +31,8 @@ ERRORS = (NotImplementedError, SQLAlchemyError, TypeError, ValueError)
 def render_item(kind: str, item: Any, autogen_context: AutogenContext) -> Any:
     """Return the code for a type, or False if Alembic writes it, and import its names.
 
-    If calling the repr() of an own type would not make the same type, or if it cannot
-    be imported, write the type that is stored.
+    If the repr() of the application's type does not make it again, or if nothing can
+    import it, write the type that the database stores.
     """
     if kind != "type":
         return False
@@ -133,19 +133,17 @@ def add_enum_values(revision: Revision) -> None:
         (each["schema"], each["name"]): each["labels"]
         for each in inspector.get_enums(schema="*")
     }
-    columns = [column for table in revision.tables for column in table.c]
-    for name, values in dict(enums_in(column.type for column in columns)).items():
+    for name, values in dict(enums_in(revision.types)).items():
         schema, _, last = name.rpartition(".")
         old = there.get((schema or default, last), values)
         gone = ", ".join(value for value in old if value not in values)
         lines = [
-            added(name, value, values, old) for value in values if value not in old
+            add_value(name, value, values, old) for value in values if value not in old
         ]
         if gone:
-            comment = (
-                f"REVIEW: type {name} keeps the values {gone}, which the models do"
-            )
-            comment += " not have. alembic-postgresql-enum can remove or rename them"
+            comment = f"REVIEW: type {name} keeps the values {gone}, which the"
+            comment += " models do not have. alembic-postgresql-enum can remove or"
+            comment += " rename them"
             log.warning("%s", comment)
             lines = [f"# {comment}", *lines] if lines else []
         if lines:
@@ -153,7 +151,7 @@ def add_enum_values(revision: Revision) -> None:
             revision.upgrade.ops.insert(0, Lines(condition, *lines))
 
 
-def added(name: str, value: str, values: list[str], old: list[str]) -> str:
+def add_value(name: str, value: str, values: list[str], old: list[str]) -> str:
     """Return the code that adds a value, before the next one that exists already."""
     later = values[values.index(value) + 1 :]
     places = [f" BEFORE {literal(each)}" for each in later if each in old]
@@ -177,11 +175,10 @@ def create_and_drop_enums(revision: Revision) -> None:
     parts = [part for part in parts_of(changes) if not isinstance(part, Lines)]
     new = list(enums_in(type_ for part in parts for type_ in types_after(part)))
     old = enums_in(type_ for part in parts for type_ in types_after(part.reverse()))
-    columns = [column for table in revision.tables for column in table.c]
-    used = Counter(name for name, _ in enums_in(column.type for column in columns))
-    added = Counter(name for name, _ in new)
+    used = Counter(name for name, _ in enums_in(revision.types))
+    gained = Counter(name for name, _ in new)
     for name, values in sorted(dict(new).items()):
-        if added[name] == used[name]:
+        if gained[name] == used[name]:  # all of its columns are new, and so is the type
             create, drop = enum_code(name, values)
             changes.ops.insert(0, Lines(create, undo=(drop,)))
     for name, values in sorted(dict(old).items()):
